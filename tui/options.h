@@ -44,9 +44,7 @@ struct options {
     enum said tl_weights;
     int32_t n_places; /* points whose neurons are opened beside what else is named */
     struct point place[DICT_SET_MAX];
-    int32_t layers_from;  /* > 0: so are those of every layer from this one on; < 0: of those behind
-                           * what else is named */
-    const char *encoding; /* of text and corpora that are not UTF-8; NULL: they are refused */
+    const char *encoding;       /* of text and corpora that are not UTF-8; NULL: they are refused */
     const char *device, *dtype; /* "auto" */
     int threads;                /* 0: all */
     enum output_mode output;

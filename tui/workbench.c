@@ -422,15 +422,6 @@ static bool neurons_at(struct opening *op, struct point at)
             place_dict(op, dict_neurons(at, model_width(wb->model, at)), at));
 }
 
-/* The first layer whose neurons come behind the first dictionary; 0: none is there. */
-static int32_t layer_behind(const struct dict_set *dicts)
-{
-    if (dicts->n == 0)
-        return 0;
-    const struct point first = dicts->place[0].at, neurons = {first.layer, SITE_MLP_ACT};
-    return first.layer + (point_compare(neurons, first) <= 0);
-}
-
 /* The neurons of the points that their names say; of one without a point those of --hook, else of
  * the bundle's, else of the middle layer. Beside an SAE all must say it: --hook is the SAE's. */
 static bool open_neurons(struct opening *op)
@@ -458,11 +449,7 @@ static bool open_neurons(struct opening *op)
     for (int32_t i = 0; i < o->n_places; i++)
         if (!neurons_at(op, o->place[i]))
             return false;
-    const int32_t from = o->layers_from < 0 ? layer_behind(&wb->dicts) : o->layers_from;
-    for (int32_t layer = from; layer > 0 && layer < model_config(wb->model)->n_layers; layer++)
-        if (!neurons_at(op, (struct point){(int16_t)layer, SITE_MLP_ACT}))
-            return false;
-    if (!o->neurons || named || o->sae || o->n_places > 0 || from > 0)
+    if (!o->neurons || named || o->sae || o->n_places > 0)
         return true;
     return place_dict(op, dict_neurons(wb->at, model_width(wb->model, wb->at)), wb->at);
 }
@@ -737,9 +724,9 @@ bool workbench_open(const struct options *o, void (*progress)(void *, double, co
     return workbench_open_cancellable(o, progress, arg, NULL, out, e);
 }
 
-char *workbench_dict_name(const struct workbench *wb, int32_t dict)
+char *workbench_dict_name(const struct dict *dict)
 {
-    const char *path = dict_path(wb->dicts.place[dict].dict);
+    const char *path = dict_path(dict);
     return path ? short_name(path, true) : xstrdup("neurons");
 }
 

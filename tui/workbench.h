@@ -53,9 +53,8 @@ void workbench_free(struct workbench *);
 /* What the bundle says of the unit's dictionary; NULL: nothing, or nothing of this unit (UNIT_NONE:
  * nothing). Workbench NULL: nothing. */
 const struct bundle_statistics *workbench_statistics(const struct workbench *, struct unit_id);
-/* What a dictionary of the set is called, for people: the name of its file, or "neurons"; the
- * caller frees. */
-char *workbench_dict_name(const struct workbench *, int32_t dict);
+/* What a dictionary is called, for people: the name of its file, or "neurons"; the caller frees. */
+char *workbench_dict_name(const struct dict *);
 /* The folder of program data (glimt.1, ENVIRONMENT): $GLIMT_DATA, DIR/../share/glimt, or the
  * build tree's; a file under it by name ("demo/demo.glimt", "themes/dark.theme"), NULL when it is
  * nowhere. Caller frees. */

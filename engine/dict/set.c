@@ -77,10 +77,10 @@ bool dict_set_same(const struct dict_set *a, const struct dict_set *b)
 
 void dict_set_some(const struct dict_set *s, dict_places places, struct dict_set *out)
 {
-    *out = (struct dict_set){.place = xcalloc((size_t)s->n + 1, sizeof *out->place)};
+    *out = (struct dict_set){0};
     for (int32_t i = 0; i < s->n; i++)
         if (places & dict_bit(i))
-            out->place[out->n++] = s->place[i];
+            put(out, s->place[i]);
 }
 
 void dict_set_forget(struct dict_set *s)
@@ -102,20 +102,20 @@ int32_t dict_set_saes(const struct dict_set *s)
     return n;
 }
 
-int32_t dict_set_within(dict_places places, int32_t dict)
+int32_t dict_set_within(const struct dict_set *s, dict_places places, int32_t dict)
 {
     int32_t n = 0;
-    if (dict < 0 || dict >= DICT_SET_MAX || !(places & dict_bit(dict)))
+    if (dict < 0 || dict >= s->n || !(places & dict_bit(dict)))
         return -1;
-    for (int32_t i = 0; i < dict; i++)
-        n += (places & dict_bit(i)) != 0;
+    for (int32_t i = 0; i < s->n; i++)
+        n += places & dict_bit(i) && point_compare(s->place[i].at, s->place[dict].at) < 0;
     return n;
 }
 
-int32_t dict_set_outside(dict_places places, int32_t dict)
+int32_t dict_set_outside(const struct dict_set *s, dict_places places, int32_t dict)
 {
-    for (int32_t i = 0; i < DICT_SET_MAX && dict >= 0; i++)
-        if ((places & dict_bit(i)) && dict-- == 0)
+    for (int32_t i = 0; i < s->n && dict >= 0; i++)
+        if (dict_set_within(s, places, i) == dict)
             return i;
     return -1;
 }

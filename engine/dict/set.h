@@ -33,13 +33,13 @@ bool dict_set_add(struct dict_set *, struct dict *, struct point at, struct erro
 bool dict_set_plan(struct dict_set *, struct point at, bool neurons);
 /* Points and kinds are the same. */
 bool dict_set_same(const struct dict_set *, const struct dict_set *);
-/* Some of its places, a bit each, in their order. The list alone is the caller's, who ends it with
- * dict_set_forget: the dictionaries stay the set's. */
+/* Some of its places, which here may stand in any order, as a set, by point. The list alone is the
+ * caller's, who ends it with dict_set_forget: the dictionaries stay where they are. */
 void dict_set_some(const struct dict_set *, dict_places places, struct dict_set *out);
 void dict_set_forget(struct dict_set *);
-/* What place `dict` of the set is in that of `places`, and back; −1: it is not there. */
-int32_t dict_set_within(dict_places places, int32_t dict);
-int32_t dict_set_outside(dict_places places, int32_t dict);
+/* What place `dict` is in the set of `places`, and back; −1: it is not there. */
+int32_t dict_set_within(const struct dict_set *, dict_places places, int32_t dict);
+int32_t dict_set_outside(const struct dict_set *, dict_places places, int32_t dict);
 /* All of its places, a bit each. */
 dict_places dict_set_all(const struct dict_set *);
 int32_t dict_set_saes(const struct dict_set *); /* how many are no neurons */

@@ -621,7 +621,7 @@ static void test_refused(void **state)
         {{"means", "L2N3", "--off", "L2"}, "--off: found L2"},
         {{"means", "L2N3", "--to", "5"}, "expected the first before the last"},
         {{"classify", "L2N3", "--layer", "2"}, "expected one or the other"},
-        {{"classify", "--layer", "7"}, "4 layers"},
+        {{"classify", "--layer", "7"}, "--layer: found no neurons of layer 7 here"},
         {{"classify", "L2N3", "--from", "200"}, "expected some of each"},
         {{"grow"},
          "expected one of means, classify, ablate, boosts, unigrams, attribution, "
@@ -641,7 +641,7 @@ static void test_refused(void **state)
         {{"patch", "L2N3", "--off=L2N3"}, "held all the time"},
         {{"effects", "L2N3", "--metric=joy"}, "found joy"},
         {{"downstream", "L3N3"}, "found no neurons behind these units"},
-        {{"downstream", "L2N3", "--layers=9"}, "4 layers"},
+        {{"downstream", "L2N3", "--layers=9"}, "expected a layer of the model's 4"},
         {{"downstream", "L2N3", "--dict=mlp_1"}, "--dict"},
         {{"shift", "L2N3"}, "expected --later"},
         {{"examples", "L2N3", "--later=L3N3", "--later-at=1,2"}, "1 units with 2 values"},

@@ -118,6 +118,43 @@ static void test_a_text_on_and_off(void **state)
     quit(t);
 }
 
+/* Behind the latent's SAE are the neurons of all later layers, though none are open; a shift is of
+ * the one that is selected. */
+static void test_behind_a_latent(void **state)
+{
+    (void)state;
+    need_demo();
+    char text[120], later[60];
+    json_t *root = JSON_OF(&with_cache, "neuron", "downstream", "418", "--no-bos"),
+           *best = json_array_get(get_list(root, "rows"), 0);
+    const double mean = get_number(best, "mean");
+    struct term *t = begin(150, 45);
+    term_type(t, "d");
+    settle(t);
+    assert_shows(t, "Later units with 418 on, less off");
+    snprintf(text, sizeof text, "%s%.2f%8.2f", mean < 0 ? "−" : "+", mean < 0 ? -mean : mean,
+             get_number(best, "sd"));
+    assert_shows(t, get_string(best, "unit"));
+    assert_shows(t, text);
+    snprintf(later, sizeof later, "--later=%s", get_string(best, "unit"));
+    json_decref(root);
+    root = JSON_OF(&with_cache, "neuron", "shift", "418", "--no-bos", later);
+    term_type(t, "S");
+    settle(t);
+    const double shift = get_number(json_array_get(get_list(root, "rows"), 0), "shift");
+    snprintf(text, sizeof text, "%s%.2f", shift < 0 ? "−" : "+", shift < 0 ? -shift : shift);
+    assert_shows(t, text);
+    json_decref(root);
+    root = JSON_OF(&with_cache, "neuron", "chains", "418", "--no-bos");
+    term_type(t, "c");
+    settle(t);
+    const double direct = get_number(json_array_get(get_list(root, "rows"), 0), "on");
+    snprintf(text, sizeof text, "%s%.4f", direct < 0 ? "−" : "+", direct < 0 ? -direct : direct);
+    assert_shows(t, text);
+    json_decref(root);
+    quit(t);
+}
+
 /* All neurons of a layer, of a set of layers: by the layer that is listed, with the losses of those
  * at hand. */
 static void test_a_whole_layer(void **state)
@@ -153,6 +190,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_text_on_and_off),
+        cmocka_unit_test(test_behind_a_latent),
         cmocka_unit_test(test_a_whole_layer),
     };
     return cmocka_run_group_tests_name("the Neurons view", tests, journey_begin_with_cache,

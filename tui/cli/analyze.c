@@ -123,7 +123,7 @@ static json_t *sae_json(const struct analysis *a, int32_t place, const char *has
     if (place < 0)
         return json_null();
     const struct dict_spec *s = dict_spec(a->wb->dicts.place[place].dict);
-    char *name = workbench_dict_name(a->wb, place);
+    char *name = workbench_dict_name(a->wb->dicts.place[place].dict);
     json_t *o = json_pack("{s:o, s:s, s:i, s:i, s:o, s:s}", "name", json_text(name), "hash", hash,
                           "d_in", (int)s->n, "d_sae", (int)s->m, "k",
                           s->k > 0 ? json_integer(s->k) : json_null(), "format", s->format);

@@ -21,102 +21,43 @@ static bool open_layer(struct options *o, int32_t layer, struct error *e)
     return true;
 }
 
-static bool open_layers(struct options *o, const struct params *p, struct error *e)
-{
-    const double *layer;
-    const int32_t n = params_know(p, "layers") ? params_values(p, "layers", &layer) : 0;
-    bool ok = true;
-    for (int32_t i = 0; ok && i < n; i++)
-        ok = layer[i] >= 0 && layer[i] <= INT16_MAX
-                 ? open_layer(o, (int32_t)layer[i], e)
-                 : error_set(e, ERROR_INPUT, "--layers: found %.9g, expected a layer", layer[i]);
-    return ok;
-}
-
-/* Of names with commas between them; what is none is told where it is looked up. *latents: some
- * are no neurons. */
-static bool open_names(struct options *o, const char *names, bool *latents, struct error *e)
+/* One of the names, commas between them, is no neuron's. */
+static bool names_latent(const char *names)
 {
     struct unit_word w;
-    for (const char *s = names; *s && unit_word_read(&s, &w, NULL); s += *s == ',') {
-        *latents = *latents || w.layer < 0;
-        if (w.layer >= 0 && !open_layer(o, w.layer, e))
-            return false;
-    }
-    return true;
+    bool latent = false;
+    for (const char *s = names; *s && unit_word_read(&s, &w, NULL); s += *s == ',')
+        latent = latent || w.layer < 0;
+    return latent;
 }
 
-/* The units that are asked about: operands, else the session's; none: the bundle's. */
-static int32_t asked(const struct inquiry *q, const struct unit_word **w)
+/* A latent, a dictionary or an insertion is asked for; without any unit the bundle's are meant. */
+static bool asks_for_sae(const struct inquiry *q)
 {
+    static const char *const names[] = {"off", "later"};
     const struct options *o = &q->cli->opt;
-    *w = q->n_words > 0 ? q->word : o->unit;
-    return q->n_words > 0 ? q->n_words : o->n_units;
-}
-
-/* All neurons of layers that are named, in place of some units. */
-static bool asks_whole_layers(const struct inquiry *q)
-{
     const struct params *p = &q->request.params;
-    const struct query *query = q->request.query;
-    return q->n_words == 0 && ((query == &classify_query && params_has(p, "layer")) ||
-                               (query == &groups_query && params_has(p, "layers")));
-}
-
-/* Where units are asked for that come behind others, and not which: those of every layer behind. */
-static void open_behind(struct inquiry *q)
-{
-    const struct params *p = &q->request.params;
-    const struct query *query = q->request.query;
-    const struct unit_word *w;
-    const int32_t n = asked(q, &w);
-    bool latents = n == 0;
-    int32_t first = INT32_MAX;
-    if ((query != &downstream_query && query != &chains_query) || params_has(p, "layers") ||
-        params_has(p, "dict") || (query == &chains_query && params_has(p, "later")))
-        return;
-    for (int32_t i = 0; i < n; i++)
-        if (w[i].layer < 0)
-            latents = true;
-        else if (w[i].layer < first)
-            first = w[i].layer;
-    q->cli->opt.layers_from = latents ? -1 : first + 1;
-}
-
-/* Latents, a dictionary or an insertion. */
-static bool speaks_of_sae(const struct inquiry *q)
-{
-    const struct params *p = &q->request.params;
-    const struct unit_word *w;
-    const int32_t n = asked(q, &w);
     const char *places = NULL;
-    bool sae = q->cli->opt.n_latents > 0 || (n == 0 && !asks_whole_layers(q));
-    for (int32_t i = 0; i < n; i++)
-        sae = sae || w[i].layer < 0;
-    return sae || (params_know(p, "dict") && params_has(p, "dict")) ||
-           (params_know(p, "insert") &&
-            (params_insert(p, "insert", &places) & ~(1u << INSERT_NONE) || places));
+    bool sae = o->n_latents > 0 || (q->n_words == 0 && o->n_units == 0);
+    for (int32_t i = 0; i < q->n_words; i++)
+        sae = sae || q->word[i].layer < 0;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (params_know(p, names[i]) && params_has(p, names[i]))
+            sae = sae || names_latent(params_text(p, names[i]));
+    if (params_know(p, "insert"))
+        sae = sae || params_insert(p, "insert", &places) & ~(1u << INSERT_NONE) || places;
+    return sae || (params_know(p, "dict") && params_has(p, "dict"));
 }
 
 /* A neuron's name is enough: its layer's neurons are opened without --neurons, beside the SAE of
- * the bundle where something is said of that, else in its place. */
+ * the bundle where that is asked for, else in its place. */
 static bool open_what_is_named(struct inquiry *q, struct error *e)
 {
-    static const char *const names[] = {"off", "later"};
     struct options *o = &q->cli->opt;
-    const struct params *p = &q->request.params;
-    bool latents = false, ok = open_layers(o, p, e);
-    if (q->request.query == &classify_query && params_has(p, "layer"))
-        ok = ok && open_layer(o, (int32_t)params_int(p, "layer"), e);
-    for (int32_t i = 0; ok && i < q->n_words; i++)
-        ok = q->word[i].layer < 0 || open_layer(o, q->word[i].layer, e);
-    for (size_t i = 0; ok && i < sizeof names / sizeof *names; i++)
-        if (params_know(p, names[i]) && params_has(p, names[i]))
-            ok = open_names(o, params_text(p, names[i]), &latents, e);
-    if (!ok)
-        return error_prefix(e, "%s", q->cli->command->name);
-    open_behind(q);
-    o->neurons = o->neurons || (o->n_places > 0 && !latents && !speaks_of_sae(q));
+    for (int32_t i = 0; i < q->n_words; i++)
+        if (q->word[i].layer >= 0 && !open_layer(o, q->word[i].layer, e))
+            return error_prefix(e, "%s", q->cli->command->name);
+    o->neurons = o->neurons || (o->n_places > 0 && !asks_for_sae(q));
     return true;
 }
 

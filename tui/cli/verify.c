@@ -88,7 +88,7 @@ static void print_proof(struct strbuf *out, const struct verification *v, int32_
 {
     const struct dict_place *p = &v->wb->dicts.place[place];
     char hook[POINT_NAME_MAX];
-    char *name = workbench_dict_name(v->wb, place);
+    char *name = workbench_dict_name(v->wb->dicts.place[place].dict);
     strbuf_adds(out, "\nSAE ");
     text_add(out, name, strlen(name), 0);
     point_name(p->at, hook);

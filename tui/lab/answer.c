@@ -188,7 +188,7 @@ struct table_set *answer_growing_tables(void *answer, struct study *study)
 }
 
 /* ---- tables */
-/* What a row says of its unit, in the workbench's set; UNIT_NONE: nothing. */
+/* What a row says of its unit, in the lab's places; UNIT_NONE: nothing. */
 static struct unit_id unit_of(const struct answer *a, const struct table *t, int64_t row,
                               int32_t col, dict_places places)
 {
@@ -200,7 +200,7 @@ static struct unit_id unit_of(const struct answer *a, const struct table *t, int
     else if (t->cols[col].type != COLUMN_STR ||
              !unit_parse(lab_dicts(a->lab, places), table_str(t, row, col), &u, NULL))
         return UNIT_NONE;
-    u.dict = dict_set_outside(places, u.dict);
+    u.dict = dict_set_outside(&a->lab->dicts, places, u.dict);
     return u;
 }
 
@@ -217,9 +217,9 @@ static bool is_coordinate(const struct dict_set *dicts, const struct table *t, i
 /* The table with its units named: a column "unit" in front, or one that is there in names. */
 static struct table *named(const struct answer *a, struct table *t, dict_places places)
 {
-    const struct dict_set *dicts = &a->lab->wb->dicts;
+    const struct dict_set *dicts = &a->lab->dicts;
     const int32_t own = table_find(t, "unit"), from = own >= 0 ? own : table_find(t, "latent");
-    if (dicts->n < 2 || from < 0)
+    if (a->lab->wb->dicts.n < 2 || from < 0)
         return t;
     const enum column_role role = t->cols[from].role;
     const int32_t col = table_column(

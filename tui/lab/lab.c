@@ -7,11 +7,38 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A layer with an SAE in the neurons' place has none beside it. */
+static void take_dicts(struct lab *lab)
+{
+    const struct dict_set *open = &lab->wb->dicts;
+    const struct model *m = lab->wb->model;
+    struct dict_set all;
+    dict_set_some(open, dict_set_all(open), &all);
+    for (int16_t layer = 0; layer < model_config(m)->n_layers; layer++) {
+        const struct point at = {layer, SITE_MLP_ACT};
+        if (!model_check_point(m, at, NULL))
+            continue;
+        struct dict *d = dict_neurons(at, model_width(m, at));
+        dict_read_as(d, model_reads(m, at));
+        dict_set_add(&all, d, at, NULL); /* or frees it */
+    }
+    lab->dicts.place = xcalloc((size_t)all.n + 1, sizeof *all.place);
+    for (int32_t i = 0; i < open->n; i++)
+        lab->dicts.place[lab->dicts.n++] = open->place[i];
+    for (int32_t i = 0, k = 0; i < all.n; i++)
+        if (k < open->n && all.place[i].dict == open->place[k].dict)
+            k++;
+        else
+            lab->dicts.place[lab->dicts.n++] = all.place[i];
+    dict_set_forget(&all);
+}
+
 struct lab *lab_new(const struct workbench *wb, const struct options *o)
 {
     struct lab *lab = xcalloc(1, sizeof *lab);
     lab->wb = wb;
     lab->options = o;
+    take_dicts(lab);
     return lab;
 }
 
@@ -51,6 +78,9 @@ void lab_free(struct lab *lab)
         dict_set_forget(&d->set);
         free(d);
     }
+    for (int32_t i = lab->wb->dicts.n; i < lab->dicts.n; i++)
+        dict_free(lab->dicts.place[i].dict);
+    dict_set_forget(&lab->dicts);
     vocabulary_release(&lab->vocabulary);
     store_close(lab->store);
     free(lab);
@@ -155,9 +185,8 @@ struct sha256 lab_dict_hash(const struct lab *lab, dict_places places)
 {
     struct sha256 part[DICT_SET_MAX];
     size_t n = 0;
-    for (int32_t i = 0; i < lab->wb->dicts.n; i++)
-        if (places & dict_bit(i))
-            part[n++] = lab->dict[i];
+    for (int32_t i; (i = dict_set_outside(&lab->dicts, places, (int32_t)n)) >= 0;)
+        part[n++] = lab->dict[i];
     return n == 0   ? sha256_bytes("none", 4)
            : n == 1 ? part[0]
                     : sha256_bytes(part, n * sizeof *part);
@@ -168,7 +197,7 @@ static bool hash_some(struct lab *lab, dict_places places, const struct lab_loop
 {
     static const char *const config[] = {"config.json", NULL};
     static const char *const words[] = {"tokenizer.json", "vocab.json", "merges.txt", NULL};
-    const struct dict_set *dicts = &lab->wb->dicts;
+    const struct dict_set *dicts = &lab->dicts;
     const char *dir = model_dir(lab->wb->model), *path[1 + DICT_SET_MAX] = {NULL};
     struct hash_memory memory = {.store = lab->store};
     struct sha256 weights[1 + DICT_SET_MAX] = {0}, facts;

@@ -40,7 +40,7 @@ struct finished { /* a study at its end */
 };
 void finished_release(struct finished *);
 
-struct some_dicts { /* some places of the workbench's set */
+struct some_dicts { /* some of the lab's places */
     struct some_dicts *next;
     dict_places places;
     struct dict_set set; /* dict_set_forget */
@@ -49,6 +49,10 @@ struct some_dicts { /* some places of the workbench's set */
 struct lab {
     const struct workbench *wb;
     const struct options *options;
+    /* The workbench's dictionaries under their numbers, and behind them neurons of the layers that
+     * have none there, for answers that name neurons or look at those behind units. In this order:
+     * lab_dicts makes a set of some. */
+    struct dict_set dicts;
     struct store *store;
     bool store_tried;
     int heals;    /* how often lab_heal had something to do */
@@ -75,7 +79,8 @@ const struct study_ops *lab_study_named(const char *name);
 struct study_call { /* a study, ready to be looked up or run */
     const struct study_ops *ops;
     struct study_in in;
-    dict_places places;               /* of the workbench's set: what in.dicts is */
+    const struct lab *lab;
+    dict_places places;               /* of the lab's: what in.dicts is */
     struct params params;             /* the study's own, units in in.dicts */
     const struct open_corpus *corpus; /* NULL: none */
     const char *what;                 /* for people */
@@ -99,15 +104,15 @@ bool lab_wants_store(const struct lab *);
 /* The cache is there; false and *e: why not, which is said no other way then. */
 bool lab_need_store(struct lab *, struct error *e);
 void lab_say(struct lab *, const char *line);
-/* Places of the workbench's set as a set of their own, borrowed until lab_free. */
+/* Some of the lab's places as a set of their own, borrowed until lab_free. */
 const struct dict_set *lab_dicts(struct lab *, dict_places places);
-/* A study over the dictionaries at these places of the workbench's set (0: none). Parameters from
+/* A study over the dictionaries at these places of the lab's (0: none). Parameters from
  * `params` where it has them (NULL: none), else at their presets; the seed is the session's; of
  * units those that are there. */
 void lab_call_init(struct lab *, struct study_call *, const struct study_ops *,
                    const struct open_corpus *, const char *what, const struct params *params,
                    dict_places places);
-/* The units in the workbench's set; those of other places are left out. */
+/* The units, in the lab's places; those of others than the call's are left out. */
 void lab_call_units(struct study_call *, const struct unit_id *, int32_t n);
 void lab_call_release(struct study_call *);
 /* From the cache, resumed, or computed; kept where there is a cache. must_keep: not being able to

@@ -9,6 +9,13 @@
 #include <string.h>
 
 /* ---- units */
+/* A number alone is of what is open. */
+static bool find(const struct answer *a, const struct unit_word *w, struct unit_id *out)
+{
+    const struct lab *lab = a->lab;
+    return unit_find(unit_word_alone(w) ? &lab->wb->dicts : &lab->dicts, w, out, a->e);
+}
+
 int32_t neuron_named(struct answer *a, const char *param, struct unit_id unit[UNITS_MAX])
 {
     const char *s = params_text(&a->request->params, param);
@@ -20,8 +27,8 @@ int32_t neuron_named(struct answer *a, const char *param, struct unit_id unit[UN
                       param, UNITS_MAX);
             return -1;
         }
-        if (!unit_word_read(&s, &w, a->e) || !unit_find(&a->lab->wb->dicts, &w, &unit[n], a->e) ||
-            !unit_check(&a->lab->wb->dicts, unit[n++], a->e)) {
+        if (!unit_word_read(&s, &w, a->e) || !find(a, &w, &unit[n]) ||
+            !unit_check(&a->lab->dicts, unit[n++], a->e)) {
             error_prefix(a->e, "--%s", param);
             return -1;
         }
@@ -41,7 +48,8 @@ void neuron_own(const struct study_call *call, const struct unit_id *unit, int32
                 struct unit_id *own)
 {
     for (int32_t i = 0; i < n; i++)
-        own[i] = (struct unit_id){dict_set_within(call->places, unit[i].dict), unit[i].index};
+        own[i] = (struct unit_id){dict_set_within(&call->lab->dicts, call->places, unit[i].dict),
+                                  unit[i].index};
 }
 
 /* ---- SAEs that are inserted */
@@ -68,7 +76,7 @@ void neuron_call_inserted(const struct answer *a, const struct study_call *call,
     struct strbuf text;
     for (int32_t i = 0; i < a->lab->wb->dicts.n; i++)
         if (a->inserted & dict_bit(i))
-            insertion_put(&own, dict_set_within(call->places, i), INSERT_SAE);
+            insertion_put(&own, dict_set_within(&call->lab->dicts, call->places, i), INSERT_SAE);
     strbuf_init(&text);
     insertion_print(call->in.dicts, own, &text);
     params_parse(p, "insert", a->inserted ? text.s : NULL, NULL);
@@ -233,11 +241,11 @@ void neuron_note_held(const struct answer *a, const struct wanted *w, struct tab
     strbuf_init(&list);
     for (int32_t i = 0; i < a->lab->wb->dicts.n; i++)
         if (a->inserted & dict_bit(i)) {
-            unit_place_name(&a->lab->wb->dicts, i, name);
+            unit_place_name(&a->lab->dicts, i, name);
             strbuf_addf(&list, "%s%s", list.len > 0 ? ", " : "inserted: ", name);
         }
     for (int32_t i = 0; w && i < w->n_held; i++) {
-        unit_full_name(&a->lab->wb->dicts, w->held[i], name);
+        unit_full_name(&a->lab->dicts, w->held[i], name);
         strbuf_addf(&list, "%s%s = %.4g",
                     i > 0          ? ", "
                     : list.len > 0 ? "; held at the other classes' mean: "
@@ -267,19 +275,27 @@ bool answer_means(struct answer *a)
     return true;
 }
 
-/* The dictionary of the neurons of a layer. */
+/* The dictionary of the neurons of a layer that `param` names; −1 and the answer's error. */
+static int32_t neurons_of_layer(struct answer *a, const char *param, double layer)
+{
+    const struct dict_set *dicts = &a->lab->dicts;
+    for (int32_t p = 0; p < dicts->n; p++)
+        if (dicts->place[p].neurons && dicts->place[p].at.site == SITE_MLP_ACT &&
+            !(dicts->place[p].at.layer < layer) && !(dicts->place[p].at.layer > layer))
+            return p;
+    error_set(a->e, ERROR_INPUT,
+              "--%s: found no neurons of layer %.9g here, expected a layer of the model's %d",
+              param, layer, (int)model_config(a->lab->wb->model)->n_layers);
+    return -1;
+}
+
 static bool layer_units(struct answer *a, struct wanted *w)
 {
-    const struct dict_set *dicts = &a->lab->wb->dicts;
-    const struct point at = {(int16_t)params_int(&a->request->params, "layer"), SITE_MLP_ACT};
+    const double layer = (double)params_int(&a->request->params, "layer");
+    a->found[0] = (struct unit_id){neurons_of_layer(a, "layer", layer), 0};
     w->whole = true;
     w->n = 1, w->unit = a->found;
-    for (int32_t i = 0; i < dicts->n; i++)
-        if (dicts->place[i].neurons && point_compare(dicts->place[i].at, at) == 0) {
-            a->found[0] = (struct unit_id){i, 0};
-            return true;
-        }
-    return error_set(a->e, ERROR_INPUT, "--layer: found no neurons of layer %d here", at.layer);
+    return a->found[0].dict >= 0;
 }
 
 static bool classify_units(struct answer *a, struct wanted *w)
@@ -347,14 +363,15 @@ static bool cross(struct answer *a, const struct open_corpus *corpus, const stru
                          (int)w->n, (int)n_places, STUDY_MAX_VALUES);
     for (int32_t p = 0; p < n_places; p++)
         for (int32_t i = 0; i < w->n; i++) {
-            unit[p * w->n + i] = (struct unit_id){dict_set_outside(w->places, p), w->unit[i].index};
+            unit[p * w->n + i] =
+                (struct unit_id){dict_set_outside(&a->lab->dicts, w->places, p), w->unit[i].index};
             for (int32_t k = 0; k < i; k++)
                 if (w->unit[k].index == w->unit[i].index)
                     return error_set(a->e, ERROR_INPUT,
                                      "--as-published: found two units of index %d, expected "
                                      "different ones",
                                      (int)w->unit[i].index);
-            if (!unit_check(&a->lab->wb->dicts, unit[p * w->n + i], a->e))
+            if (!unit_check(&a->lab->dicts, unit[p * w->n + i], a->e))
                 return error_prefix(a->e, "--as-published");
         }
     if (!off_means(a, corpus, unit, n, value))
@@ -416,7 +433,7 @@ bool answer_ablate(struct answer *a)
 /* ---- later units */
 static dict_places neurons_behind(const struct answer *a)
 {
-    const struct dict_set *dicts = &a->lab->wb->dicts;
+    const struct dict_set *dicts = &a->lab->dicts;
     struct point first = dicts->place[a->unit[0].dict].at;
     dict_places places = 0;
     for (int32_t i = 0; i < a->n_units; i++)
@@ -430,18 +447,11 @@ static dict_places neurons_behind(const struct answer *a)
 
 static dict_places neurons_of(struct answer *a, const double *layer, int32_t n)
 {
-    const struct dict_set *dicts = &a->lab->wb->dicts;
     dict_places places = 0;
     for (int32_t i = 0; i < n; i++) {
-        int32_t p = 0;
-        while (p < dicts->n &&
-               !(dicts->place[p].neurons && dicts->place[p].at.site == SITE_MLP_ACT &&
-                 !(dicts->place[p].at.layer < layer[i]) && !(dicts->place[p].at.layer > layer[i])))
-            p++;
-        if (p == dicts->n) {
-            error_set(a->e, ERROR_INPUT, "--layers: found no neurons of layer %.9g here", layer[i]);
+        const int32_t p = neurons_of_layer(a, "layers", layer[i]);
+        if (p < 0)
             return 0;
-        }
         places |= dict_bit(p);
     }
     return places;
@@ -457,11 +467,9 @@ dict_places neuron_later_places(struct answer *a)
         return answer_need_dict(a, &place) ? dict_bit(place) : 0;
     const dict_places places = n > 0 ? neurons_of(a, layer, n) : neurons_behind(a);
     if (places == 0 && !error_is_set(a->e))
-        error_set(
-            a->e, ERROR_INPUT,
-            "%s: found no neurons behind these units, expected --layers, --dict, or --neurons of "
-            "a later layer",
-            a->request->query->command);
+        error_set(a->e, ERROR_INPUT,
+                  "%s: found no neurons behind these units, expected --layers or --dict",
+                  a->request->query->command);
     return places;
 }
 

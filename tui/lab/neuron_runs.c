@@ -133,7 +133,7 @@ void neuron_runs_note(const struct answer *a, const struct runs_asked *q, struct
     strbuf_init(&b);
     for (int32_t i = 0; i < a->n_units; i++) {
         char name[UNIT_NAME_MAX];
-        unit_full_name(&a->lab->wb->dicts, a->unit[i], name);
+        unit_full_name(&a->lab->dicts, a->unit[i], name);
         if (q->chained)
             strbuf_addf(&b, i ? ", %s %.4g and %.4g" : "on and off: %s %.4g and %.4g", name,
                         q->v.on[i], q->v.off[i]);
@@ -143,7 +143,7 @@ void neuron_runs_note(const struct answer *a, const struct runs_asked *q, struct
     for (int32_t i = 0; i < (q->n_later > 0 ? q->n_later : a->n_units) && !q->chained; i++) {
         char name[UNIT_NAME_MAX];
         const bool later = q->n_later > 0;
-        unit_full_name(&a->lab->wb->dicts, later ? q->later[i] : a->unit[i], name);
+        unit_full_name(&a->lab->dicts, later ? q->later[i] : a->unit[i], name);
         strbuf_adds(&b, i ? ", " : q->plain ? "off: " : later ? "; b: as a, but " : "; b: ");
         strbuf_addf(&b, later ? "%s %+.4g" : "%s %.4g", name, later ? q->shift[i] : q->v.off[i]);
     }
@@ -277,7 +277,8 @@ static bool best_behind(struct answer *a, struct runs_asked *q)
         return false;
     const int32_t n = downstream_best(f.study, most + q->held.n_held, found);
     for (int32_t i = 0; i < n && q->n_later < most; i++) {
-        const struct unit_id u = {dict_set_outside(places, found[i].dict), found[i].index};
+        const struct unit_id u = {dict_set_outside(&a->lab->dicts, places, found[i].dict),
+                                  found[i].index};
         if (!is_held(q, u))
             q->later[q->n_later++] = u;
     }
@@ -335,7 +336,7 @@ static bool shifted_losses(struct answer *a, const struct runs_asked *all)
         struct table *t = table_copy(table_set_find(set, "rows"));
         table_rename(t, "losses");
         const int32_t col = table_column(t, "unit", "", "that is shifted", COLUMN_STR, COLUMN_KEY);
-        unit_full_name(&a->lab->wb->dicts, q.later[0], name);
+        unit_full_name(&a->lab->dicts, q.later[0], name);
         for (int64_t row = 0; row < t->n_rows; row++)
             table_set_str(t, row, col, name);
         t->cols[0].role = COLUMN_SERIES;
@@ -412,7 +413,7 @@ static bool begin_similar(struct answer *a, struct study_call *call, struct unit
         .n = a->n_units, .unit = own, .centred = a->lab->options->tl_weights != SAID_NO};
     for (int32_t i = 0; i < DICT_SET_MAX; i++)
         if (with & dict_bit(i))
-            in->among |= dict_bit(dict_set_within(call->places, i));
+            in->among |= dict_bit(dict_set_within(&a->lab->dicts, call->places, i));
     return true;
 }
 

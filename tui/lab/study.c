@@ -11,16 +11,15 @@
 
 const struct dict_set *lab_dicts(struct lab *lab, dict_places places)
 {
-    const struct dict_set *all = &lab->wb->dicts;
-    if (places == dict_set_all(all))
-        return all;
+    if (places == dict_set_all(&lab->wb->dicts))
+        return &lab->wb->dicts;
     struct some_dicts *d = lab->some;
     while (d && d->places != places)
         d = d->next;
     if (!d) {
         d = xcalloc(1, sizeof *d);
         *d = (struct some_dicts){.next = lab->some, .places = places};
-        dict_set_some(all, places, &d->set);
+        dict_set_some(&lab->dicts, places, &d->set);
         lab->some = d;
     }
     return &d->set;
@@ -32,7 +31,8 @@ void lab_call_init(struct lab *lab, struct study_call *call, const struct study_
 {
     const struct workbench *wb = lab->wb;
     const struct unit_id *unit;
-    *call = (struct study_call){.ops = ops, .corpus = corpus, .what = what, .places = places};
+    *call = (struct study_call){
+        .ops = ops, .lab = lab, .corpus = corpus, .what = what, .places = places};
     call->in = (struct study_in){.queue = lab->depth > 1 ? wb->quick : wb->jobs,
                                  .model = wb->model,
                                  .tokenizer = wb->tokenizer,
@@ -61,7 +61,7 @@ void lab_call_units(struct study_call *call, const struct unit_id *unit, int32_t
     struct unit_id *own = xcalloc((size_t)n + 1, sizeof *own);
     int32_t n_own = 0;
     for (int32_t i = 0; i < n; i++) {
-        const int32_t dict = dict_set_within(call->places, unit[i].dict);
+        const int32_t dict = dict_set_within(&call->lab->dicts, call->places, unit[i].dict);
         if (dict >= 0)
             own[n_own++] = (struct unit_id){dict, unit[i].index};
     }
@@ -220,17 +220,15 @@ static bool is_cancelled(const struct lab_loop *loop)
 }
 
 /* "sae", of several that are open also where: "sae (mlp_3) + sae (resid_5)". */
-static void name_dicts(const struct lab *lab, dict_places places, struct strbuf *out)
+static void name_dicts(struct lab *lab, dict_places places, struct strbuf *out)
 {
-    const struct dict_set *set = &lab->wb->dicts;
+    const struct dict_set *set = places ? lab_dicts(lab, places) : NULL;
     char place[UNIT_NAME_MAX];
-    for (int32_t i = 0; i < set->n; i++) {
-        if (!(places & dict_bit(i)))
-            continue;
-        char *one = workbench_dict_name(lab->wb, i);
+    for (int32_t i = 0; set && i < set->n; i++) {
+        char *one = workbench_dict_name(set->place[i].dict);
         strbuf_addf(out, "%s%s", out->len > 0 ? " + " : "", one);
         unit_place_name(set, i, place);
-        if (set->n > 1)
+        if (set->n > 1 || lab->wb->dicts.n > 1)
             strbuf_addf(out, " (%s)", place);
         free(one);
     }

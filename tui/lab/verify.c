@@ -94,7 +94,7 @@ static bool compare(struct lab *lab, const struct store_entry *entry, const stru
 static bool places_of(const struct lab *lab, const json_t *hooks, dict_places *places,
                       struct error *e)
 {
-    const struct dict_set *dicts = &lab->wb->dicts;
+    const struct dict_set *dicts = &lab->dicts;
     const size_t n = json_is_array(hooks) ? json_array_size(hooks) : 1;
     *places = 0;
     for (size_t i = 0; i < n; i++) {

@@ -269,18 +269,18 @@ static void test_full_set(void **state)
                                                     dict_bit(100) | dict_bit(DICT_SET_MAX - 1);
     static const int32_t place[] = {0, 31, 32, 100, DICT_SET_MAX - 1};
     for (int32_t i = 0; i < DICT_SET_MAX; i++) {
-        assert_int_equal(dict_set_within(all, i), i);
-        assert_int_equal(dict_set_outside(all, i), i);
+        assert_int_equal(dict_set_within(&s, all, i), i);
+        assert_int_equal(dict_set_outside(&s, all, i), i);
     }
     dict_set_some(&s, few, &some);
     assert_int_equal(some.n, 5);
     for (int32_t i = 0; i < some.n; i++) {
         assert_int_equal(some.place[i].at.layer, place[i]);
-        assert_int_equal(dict_set_within(few, place[i]), i);
-        assert_int_equal(dict_set_outside(few, i), place[i]);
+        assert_int_equal(dict_set_within(&s, few, place[i]), i);
+        assert_int_equal(dict_set_outside(&s, few, i), place[i]);
     }
-    assert_int_equal(dict_set_within(few, 99), -1);
-    assert_int_equal(dict_set_outside(few, 5), -1);
+    assert_int_equal(dict_set_within(&s, few, 99), -1);
+    assert_int_equal(dict_set_outside(&s, few, 5), -1);
     dict_set_forget(&some);
     dict_set_release(&s);
 }
