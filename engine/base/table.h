@@ -92,6 +92,7 @@ void table_sort(const struct table *, int32_t col, bool descending, int64_t *ord
 /* A new table of the n rows given, in that order. */
 struct table *table_select(const struct table *, const int64_t *rows, int64_t n);
 void table_rename(struct table *, const char *name);
+void table_rename_column(struct table *, int32_t col, const char *name);
 struct table *table_copy(const struct table *);
 /* The column at `from` is then at `to`; the others keep their order. */
 void table_move_column(struct table *, int32_t from, int32_t to);

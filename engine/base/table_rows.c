@@ -47,6 +47,12 @@ void table_rename(struct table *t, const char *name)
     t->name = xstrdup(name);
 }
 
+void table_rename_column(struct table *t, int32_t col, const char *name)
+{
+    free(t->cols[col].name);
+    t->cols[col].name = xstrdup(name);
+}
+
 struct table *table_copy(const struct table *t)
 {
     struct table *s = like(t);

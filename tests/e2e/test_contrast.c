@@ -196,6 +196,60 @@ static void test_probes(void **state)
     run_release(&r);
 }
 
+/* The demo's SAE, hooked where it belongs and elsewhere. */
+#define SAE "--sae=store/demo/sae.safetensors"
+#define THREE SAE, "--hook=layers.3.attn.out"
+#define TWO SAE, "--hook=layers.1.attn.out", THREE
+
+/* Each dictionary's words on its own two best units, as it has them alone. */
+static void check_points_of(json_t *both, const char *dict, size_t *at, const char *option,
+                            const char *value)
+{
+    json_t *alone = JSON_OF(&with_cache, "contrast", "points", "language.tsv", "--word", "jordbær",
+                            TWO, "--dict", dict, option, value),
+           *row;
+    size_t i;
+    json_array_foreach(get_list(alone, "rows"), i, row)
+    {
+        json_t *is = json_array_get(get_list(both, "rows"), (*at)++),
+               *of = json_object_get(row, "value");
+        assert_string_equal(get_string(is, "dict"), dict);
+        assert_string_equal(get_string(is, "word"), get_string(row, "word"));
+        static const char *const axis[] = {"x", "y"}, *const whose[] = {"x_unit", "y_unit"};
+        for (int k = 0; k < 2; k++) {
+            const char *unit = get_string(is, whose[k]);
+            assert_int_equal(strncmp(unit, dict, strlen(dict)), 0);
+            char id[20];
+            snprintf(id, sizeof id, "%d", atoi(unit + strlen(dict) + 1));
+            expect_close(get_number(is, axis[k]), get_number(of, id), 0);
+        }
+    }
+    json_decref(alone);
+}
+
+static void test_points_of_several(void **state)
+{
+    (void)state;
+    need_demo();
+    struct run_result r;
+    for (int hooked = 0; hooked < 2; hooked++) {
+        const char *option = hooked ? "--hooked" : "--word-vector",
+                   *value = hooked ? "--pre" : "last";
+        json_t *both = JSON_OF(&with_cache, "contrast", "points", "language.tsv", "--word",
+                               "jordbær", TWO, option, value);
+        size_t at = 0;
+        check_points_of(both, "attn_1", &at, option, value);
+        check_points_of(both, "attn_3", &at, option, value);
+        assert_int_equal(json_array_size(get_list(both, "rows")), at);
+        json_decref(both);
+    }
+    run_glimt(&r, &with_cache, "contrast", "points", "language.tsv", TWO, "--svg", "-", NULL);
+    expect_done(&r);
+    assert_non_null(strstr(r.out, "dict attn_1"));
+    assert_non_null(strstr(r.out, "dict attn_3"));
+    run_release(&r);
+}
+
 /* The two best units unless others are named; the means of the points are those of the t-tests. */
 static void test_points(void **state)
 {
@@ -286,9 +340,6 @@ static void test_three_classes(void **state)
 }
 
 /* ---- several dictionaries */
-#define SAE "--sae=store/demo/sae.safetensors"
-#define THREE SAE, "--hook=layers.3.attn.out"
-#define TWO SAE, "--hook=layers.1.attn.out", THREE
 
 static json_t *row_of(json_t *root, const char *table, const char *dict, const char *units)
 {
@@ -360,7 +411,7 @@ static void test_several_dictionaries(void **state)
     expect_done(&p);
     assert_non_null(strstr(p.out, "attn_1"));
     run_release(&p);
-    run_glimt(&p, &with_cache, "contrast", "points", "language.tsv", TWO, NULL);
+    run_glimt(&p, &with_cache, "contrast", "points", "language.tsv", TWO, "--x", "4", NULL);
     expect_error(&p, 2, "found 2 dictionaries (attn_1, attn_3), expected --dict NAME to say which");
     run_release(&p);
     run_glimt(&p, &with_cache, "snapshot", "contrast", TWO, "--dict=attn_3", "--size=120x36",
@@ -465,6 +516,7 @@ int main(void)
         cmocka_unit_test(test_bad_words),
         cmocka_unit_test(test_probes),
         cmocka_unit_test(test_points),
+        cmocka_unit_test(test_points_of_several),
         cmocka_unit_test(test_three_classes),
         cmocka_unit_test(test_several_dictionaries),
         cmocka_unit_test(test_gpt_neo),

@@ -11,6 +11,7 @@ struct asked {
     dict_places places; /* of the dictionaries */
     struct word_question of;
     int32_t place; /* of the one at hand */
+    bool bare;     /* the answer has no table of the words */
 };
 
 /* The list of words, and what is asked of it. */
@@ -113,7 +114,7 @@ static bool each_place(struct asked *q, bool (*of)(struct asked *, struct study 
         if (!run(q, &words_study, "words", &f))
             return false;
         const bool ok = of(q, f.study);
-        if (ok)
+        if (ok && !q->bare)
             add_words(q, f.study);
         finished_release(&f);
         if (!ok)
@@ -249,24 +250,56 @@ static bool typed_word(const struct asked *q, struct corpus **corpus, struct stu
     return ok;
 }
 
-bool answer_points(struct answer *a)
+/* Of several dictionaries each has a panel of its own, with axes that every row names. */
+static void name_axes(const struct asked *q, enum word_units u, int32_t x, int32_t y,
+                      struct table *t)
 {
-    struct asked q;
-    struct finished f;
+    static const char *const axis[] = {"x", "y"}, *const whose[] = {"x_unit", "y_unit"};
+    const struct dict_set *dicts = &q->a->lab->wb->dicts;
+    const int32_t col[] = {table_with_role(t, COLUMN_X), table_with_role(t, COLUMN_Y)};
+    for (int k = 0; k < 2; k++) {
+        char name[UNIT_NAME_MAX];
+        const struct unit_id unit = {q->place, k ? y : x};
+        (u == WORD_NEURONS ? unit_coordinate_name : unit_name)(dicts, unit, name);
+        const int32_t at =
+            table_column(t, whose[k], "", "unit of the axis", COLUMN_STR, COLUMN_TEXT);
+        for (int64_t i = 0; i < t->n_rows; i++)
+            table_set_str(t, i, at, name);
+        table_rename_column(t, col[k], axis[k]);
+    }
+    name_dict(q, t);
+    t->cols[0].role = COLUMN_FACET;
+}
+
+static bool add_points(struct asked *q, struct study *words)
+{
+    struct answer *a = q->a;
     struct study *one = NULL;
     struct corpus *typed = NULL;
     int32_t x, y;
-    if (!begin(&q, a) || !answer_need_dict(a, &q.place) || !run(&q, &words_study, "words", &f))
-        return false;
     const enum word_units u =
-        params_flag(&a->request->params, "hooked") ? WORD_NEURONS : words_main(f.study);
-    bool ok = two_units(a, f.study, u, &x, &y) && typed_word(&q, &typed, &one);
-    if (ok)
-        answer_add_table(a, contrast_points(f.study, u, x, y, one), dict_bit(q.place));
+        params_flag(&a->request->params, "hooked") ? WORD_NEURONS : words_main(words);
+    const bool ok = two_units(a, words, u, &x, &y) && typed_word(q, &typed, &one);
+    if (ok) {
+        struct table *t = contrast_points(words, u, x, y, one);
+        if (!is_one(q))
+            name_axes(q, u, x, y, t);
+        answer_add_table(a, t, dict_bit(q->place));
+    }
     words_study.free(one);
     corpus_free(typed);
-    finished_release(&f);
     return ok;
+}
+
+bool answer_points(struct answer *a)
+{
+    struct asked q;
+    const struct params *p = &a->request->params;
+    const bool of_one = params_has(p, "x") || params_has(p, "y");
+    if (!begin(&q, a) || (of_one && !answer_need_dict(a, &q.place)))
+        return false;
+    q.bare = true;
+    return each_place(&q, add_points);
 }
 
 /* ---- probes */
