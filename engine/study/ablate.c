@@ -29,6 +29,7 @@ struct study {
     struct ablated *set;
     uint64_t seed;
 };
+DOC_MEANS_FIRST(by);
 
 /* ---- what is in a set */
 static bool in_set(const struct ablated *x, int32_t j)
@@ -211,38 +212,6 @@ static bool ablate_open(const struct study_in *in, const struct params *p, struc
     return ok;
 }
 
-/* ---- chunks */
-static int64_t ablate_chunks(const struct study *s)
-{
-    return pass_chunks(&s->by.in);
-}
-
-static struct partial *ablate_chunk(struct study *s, int64_t i, struct run *run)
-{
-    return laned_chunk(&s->by, i, run);
-}
-
-static void ablate_fold(struct study *s, int64_t i, const struct partial *p)
-{
-    (void)i;
-    laned_fold(&s->by, p);
-}
-
-static void ablate_merge(struct study *to, const struct study *from)
-{
-    laned_merge(&to->by, &from->by);
-}
-
-static void ablate_save(const struct study *s, struct blob_writer *b)
-{
-    laned_save(&s->by, b);
-}
-
-static bool ablate_load(struct study *s, struct blob_reader *r, struct error *e)
-{
-    return laned_load(&s->by, r, e);
-}
-
 /* ---- tables */
 struct of_class {
     struct sample loss, difference;
@@ -375,13 +344,5 @@ const struct study_ops ablate_study = {.name = "ablate",
                                        .places = ablate_places,
                                        .open = ablate_open,
                                        .free = ablate_free,
-                                       .n_chunks = ablate_chunks,
-                                       .chunk = ablate_chunk,
-                                       .partial_free = laned_partial_free,
-                                       .partial_tokens = laned_partial_tokens,
-                                       .fold = ablate_fold,
-                                       .segment = STUDY_SEGMENT,
-                                       .merge = ablate_merge,
-                                       .save = ablate_save,
-                                       .load = ablate_load,
+                                       LANED_OPS,
                                        .tables = ablate_tables};

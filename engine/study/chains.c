@@ -6,10 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct partial {
-    struct doc_part docs;
-};
-
 /* ---- opening */
 static void chains_free(struct study *s)
 {
@@ -157,7 +153,7 @@ static int64_t chains_chunks(const struct study *s)
 /* ---- a sub-batch */
 struct work {
     struct study *s;
-    struct partial *p;
+    struct doc_part *p;
     struct run *run;
     const struct pass_batch *b;
     struct batch batch;
@@ -170,7 +166,7 @@ struct work {
 
 static double *sum_of(const struct work *w, int32_t row)
 {
-    struct doc_part *p = &w->p->docs;
+    struct doc_part *p = w->p;
     return p->sum + (w->b->row[row].doc - p->first) * p->n;
 }
 
@@ -308,7 +304,7 @@ static void take_batch(void *arg, struct run *run, const struct pass_batch *b)
     w.batch = sequences_batch(b->seq);
     w.eval = xcalloc(n, sizeof *w.eval);
     w.row = xcalloc(n, sizeof *w.row);
-    w.n_eval = doc_part_count(&w.p->docs, b, w.eval);
+    w.n_eval = doc_part_count(w.p, b, w.eval);
     take_rows(&w);
     for (int base = 0; base < N_BASES; base++)
         w.value[base] = xcalloc(n * (size_t)w.s->n, sizeof *w.moved);
@@ -328,52 +324,12 @@ static void take_batch(void *arg, struct run *run, const struct pass_batch *b)
 }
 
 /* ---- a chunk */
-static void chains_partial_free(struct partial *p)
-{
-    if (!p)
-        return;
-    doc_part_release(&p->docs);
-    free(p);
-}
-
-static int64_t chains_partial_tokens(const struct partial *p)
-{
-    return p->docs.tokens;
-}
-
 static struct partial *chains_chunk(struct study *s, int64_t i, struct run *run)
 {
-    struct work w = {.s = s, .p = xcalloc(1, sizeof *w.p)};
+    struct work w = {.s = s, .p = doc_partial_new(s, &s->in, i)};
     const struct pass_how how = {.to = s->whole.first, .most = INT_MAX};
-    doc_part_init(&w.p->docs, pass_range(&s->in, i), s->docs.n);
     pass_chunk_how(run, &s->in, i, &how, take_batch, &w);
-    if (!run_ok(run)) {
-        chains_partial_free(w.p);
-        return NULL;
-    }
-    doc_part_means(&w.p->docs);
-    return w.p;
-}
-
-static void chains_fold(struct study *s, int64_t i, const struct partial *p)
-{
-    (void)i;
-    doc_means_fold(&s->docs, &p->docs);
-}
-
-static void chains_merge(struct study *to, const struct study *from)
-{
-    doc_means_merge(&to->docs, &from->docs);
-}
-
-static void chains_save(const struct study *s, struct blob_writer *b)
-{
-    doc_means_save(&s->docs, b);
-}
-
-static bool chains_load(struct study *s, struct blob_reader *r, struct error *e)
-{
-    return doc_means_load(&s->docs, r, e);
+    return doc_partial_end(w.p, run);
 }
 
 const struct study_ops chains_study = {.name = "chains",
@@ -383,11 +339,5 @@ const struct study_ops chains_study = {.name = "chains",
                                        .free = chains_free,
                                        .n_chunks = chains_chunks,
                                        .chunk = chains_chunk,
-                                       .partial_free = chains_partial_free,
-                                       .partial_tokens = chains_partial_tokens,
-                                       .fold = chains_fold,
-                                       .segment = STUDY_SEGMENT,
-                                       .merge = chains_merge,
-                                       .save = chains_save,
-                                       .load = chains_load,
+                                       DOC_MEANS_OPS,
                                        .tables = chains_tables};

@@ -13,6 +13,7 @@ struct chains_step { /* where later units are read and moved */
 };
 
 struct study {
+    struct doc_means docs;
     struct study_in in;
     int32_t n; /* later units, in the order of execution */
     struct unit_id unit[CHAINS_MOST];
@@ -23,9 +24,10 @@ struct study {
     struct chains_step step[CHAINS_MOST];
     int32_t bos, from, last, top;
     uint64_t seed;
-    /* Columns (of a document: sums over the positions asked for, as means over its losses): */
-    struct doc_means docs;
 };
+DOC_MEANS_FIRST(docs);
+
+/* ---- columns: of a document sums over the positions asked for, as means over its losses */
 
 /* Losses of the runs: on, off; with a later unit moved. */
 static inline int32_t chains_loss(int32_t base)

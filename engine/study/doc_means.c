@@ -136,3 +136,70 @@ bool doc_means_load(struct doc_means *s, struct blob_reader *r, struct error *e)
     s->done = done;
     return true;
 }
+
+/* ---- studies that measure nothing else */
+static struct doc_means *means_of(struct study *s)
+{
+    return (struct doc_means *)(void *)s;
+}
+
+static const struct doc_means *the_means_of(const struct study *s)
+{
+    return (const struct doc_means *)(const void *)s;
+}
+
+static const struct doc_part *part_of(const struct partial *p)
+{
+    return (const struct doc_part *)(const void *)p;
+}
+
+struct doc_part *doc_partial_new(const struct study *s, const struct study_in *in, int64_t chunk)
+{
+    struct doc_part *p = xcalloc(1, sizeof *p);
+    doc_part_init(p, pass_range(in, chunk), the_means_of(s)->n);
+    return p;
+}
+
+struct partial *doc_partial_end(struct doc_part *part, struct run *run)
+{
+    struct partial *p = (struct partial *)(void *)part;
+    if (run_ok(run)) {
+        doc_part_means(part);
+        return p;
+    }
+    doc_partial_free(p);
+    return NULL;
+}
+
+void doc_partial_free(struct partial *p)
+{
+    if (p)
+        doc_part_release((struct doc_part *)(void *)p);
+    free(p);
+}
+
+int64_t doc_partial_tokens(const struct partial *p)
+{
+    return part_of(p)->tokens;
+}
+
+void doc_study_fold(struct study *s, int64_t chunk, const struct partial *p)
+{
+    (void)chunk;
+    doc_means_fold(means_of(s), part_of(p));
+}
+
+void doc_study_merge(struct study *to, const struct study *from)
+{
+    doc_means_merge(means_of(to), the_means_of(from));
+}
+
+void doc_study_save(const struct study *s, struct blob_writer *b)
+{
+    doc_means_save(the_means_of(s), b);
+}
+
+bool doc_study_load(struct study *s, struct blob_reader *r, struct error *e)
+{
+    return doc_means_load(means_of(s), r, e);
+}

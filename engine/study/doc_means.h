@@ -1,13 +1,13 @@
 /* Means by document: what studies measure of the tokens of each document, several columns side by
  * side, and their means over the documents of a class with intervals. A document counts where it
- * has a token that was measured. Of a study's operations (study.h) these are fold, merge, save and
- * load. */
+ * has a token that was measured. */
 #ifndef GLIMT_STUDY_DOC_MEANS_H
 #define GLIMT_STUDY_DOC_MEANS_H
 #include "engine/base/statistics.h"
 #include "engine/formats/corpus.h"
 #include "engine/study/blob.h"
 #include "engine/study/pass.h"
+#include "engine/study/study.h"
 
 struct doc_means {
     const char *name, *what; /* of the study; what a column is, for errors: "lanes" */
@@ -43,6 +43,26 @@ void doc_means_fold(struct doc_means *, const struct doc_part *);
 void doc_means_merge(struct doc_means *to, const struct doc_means *from);
 void doc_means_save(const struct doc_means *, struct blob_writer *);
 bool doc_means_load(struct doc_means *, struct blob_reader *, struct error *e);
+
+/* ---- studies that measure nothing else
+ * Their struct study begins with its doc_means, which a file says by DOC_MEANS_FIRST, and their
+ * partials are a doc_part each. */
+#define DOC_MEANS_FIRST(member)                                                                    \
+    _Static_assert(offsetof(struct study, member) == 0, "the doc_means stand first")
+struct doc_part *doc_partial_new(const struct study *, const struct study_in *, int64_t chunk);
+/* With its means, where the run went well; else it is freed: NULL. */
+struct partial *doc_partial_end(struct doc_part *, struct run *);
+void doc_partial_free(struct partial *);
+int64_t doc_partial_tokens(const struct partial *);
+void doc_study_fold(struct study *, int64_t chunk, const struct partial *);
+void doc_study_merge(struct study *to, const struct study *from);
+void doc_study_save(const struct study *, struct blob_writer *);
+bool doc_study_load(struct study *, struct blob_reader *, struct error *e);
+/* Of their study_ops. */
+#define DOC_MEANS_OPS                                                                              \
+    .partial_free = doc_partial_free, .partial_tokens = doc_partial_tokens,                        \
+    .fold = doc_study_fold, .segment = STUDY_SEGMENT, .merge = doc_study_merge,                    \
+    .save = doc_study_save, .load = doc_study_load
 
 /* ---- means over documents, with intervals */
 struct sample { /* documents (or pairs) × columns */

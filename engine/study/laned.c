@@ -6,10 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct partial {
-    struct doc_part docs;
-};
-
 /* ---- lanes */
 bool laned_init(struct laned *s, const char *name, const struct study_in *in, struct error *e)
 {
@@ -65,7 +61,7 @@ bool laned_ready(struct laned *s, struct error *e)
 /* ---- a sub-batch */
 struct work {
     struct laned *s;
-    struct partial *p;
+    struct doc_part *p;
     struct run *run;
     const struct pass_batch *b;
     struct landed landed;
@@ -150,7 +146,7 @@ static void losses_of(struct work *w, const struct microbatch *micro, float *los
 
 static void add_losses(struct work *w, const struct microbatch *micro, const float *loss)
 {
-    struct doc_part *p = &w->p->docs;
+    struct doc_part *p = w->p;
     for (int32_t l = 0; l < micro->n; l++)
         for (int32_t i = 0; i < w->n_eval; i++) {
             int64_t doc = w->b->row[w->eval[i]].doc - p->first;
@@ -195,7 +191,7 @@ static void take_batch(void *arg, struct run *run, const struct pass_batch *b)
     struct work *w = arg;
     w->run = run, w->b = b;
     w->eval = xcalloc((size_t)b->n_rows + 1, sizeof *w->eval);
-    w->n_eval = doc_part_count(&w->p->docs, b, w->eval);
+    w->n_eval = doc_part_count(w->p, b, w->eval);
     if (w->n_eval > 0) {
         front(w);
         back(w);
@@ -204,19 +200,6 @@ static void take_batch(void *arg, struct run *run, const struct pass_batch *b)
 }
 
 /* ---- a chunk */
-void laned_partial_free(struct partial *p)
-{
-    if (!p)
-        return;
-    doc_part_release(&p->docs);
-    free(p);
-}
-
-int64_t laned_partial_tokens(const struct partial *p)
-{
-    return p->docs.tokens;
-}
-
 static void copy_same(const struct laned *s, struct doc_part *p)
 {
     for (int32_t d = 0; d < p->n_docs; d++)
@@ -225,43 +208,22 @@ static void copy_same(const struct laned *s, struct doc_part *p)
                 p->sum[d * p->n + l] = p->sum[d * p->n + s->lane[l].same_as];
 }
 
-struct partial *laned_chunk(struct laned *s, int64_t i, struct run *run)
+struct partial *laned_chunk(struct study *study, int64_t i, struct run *run)
 {
-    struct partial *p = xcalloc(1, sizeof *p);
-    doc_part_init(&p->docs, pass_range(&s->in, i), s->n_lanes);
-    struct work w = {.s = s, .p = p};
+    struct laned *s = (struct laned *)(void *)study;
+    struct work w = {.s = s, .p = doc_partial_new(study, &s->in, i)};
     const struct pass_how how = {.to = s->place.reads, .most = s->first_window ? INT_MAX : 0};
     if (directions_set(run, &s->place, &s->directions, s->first, s->n_first))
         pass_chunk_how(run, &s->in, i, &how, take_batch, &w);
     sequences_release(&w.seq);
     lane_hooks_release(&w.hooks);
-    if (!run_ok(run)) {
-        laned_partial_free(p);
-        return NULL;
-    }
-    doc_part_means(&p->docs);
-    copy_same(s, &p->docs);
-    return p;
+    copy_same(s, w.p);
+    return doc_partial_end(w.p, run);
 }
 
-void laned_fold(struct laned *s, const struct partial *p)
+int64_t laned_chunks(const struct study *study)
 {
-    doc_means_fold(&s->docs, &p->docs);
-}
-
-void laned_merge(struct laned *to, const struct laned *from)
-{
-    doc_means_merge(&to->docs, &from->docs);
-}
-
-void laned_save(const struct laned *s, struct blob_writer *b)
-{
-    doc_means_save(&s->docs, b);
-}
-
-bool laned_load(struct laned *s, struct blob_reader *r, struct error *e)
-{
-    return doc_means_load(&s->docs, r, e);
+    return pass_chunks(&((const struct laned *)(const void *)study)->in);
 }
 
 /* ---- looking */

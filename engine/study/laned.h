@@ -3,8 +3,7 @@
  * once; from there every lane is more rows.
  *
  * The lanes part at the first place of the set that takes part. A document without a loss (one
- * token and no BOS) is left out. Of a study's operations (study.h) these are its chunk, fold,
- * merge, save and load. */
+ * token and no BOS) is left out. */
 #ifndef GLIMT_STUDY_LANED_H
 #define GLIMT_STUDY_LANED_H
 #include "engine/lane/lane.h"
@@ -19,6 +18,7 @@ struct laned_lane {
     int32_t *column;
 };
 struct laned {
+    struct doc_means docs; /* losses, a column each lane */
     struct study_in in;
     const char *name;
     struct dict_place one; /* where there is no set */
@@ -30,7 +30,6 @@ struct laned {
     struct laned_lane *lane;
     int32_t n_first, first[UNITS_MAX]; /* units of the first place that some lane changes */
     struct directions directions;      /* theirs */
-    struct doc_means docs;             /* losses, a column each lane */
 };
 
 /* Of the study `name`. Checks the inputs; nothing to release when it is false. */
@@ -41,13 +40,10 @@ int32_t laned_add(struct laned *, const struct lane *, int32_t same_as, int32_t 
 bool laned_ready(struct laned *, struct error *e);
 void laned_release(struct laned *);
 
-struct partial *laned_chunk(struct laned *, int64_t i, struct run *); /* NULL: the run is not ok */
-void laned_partial_free(struct partial *);
-int64_t laned_partial_tokens(const struct partial *);
-void laned_fold(struct laned *, const struct partial *);
-void laned_merge(struct laned *to, const struct laned *from);
-void laned_save(const struct laned *, struct blob_writer *);
-bool laned_load(struct laned *, struct blob_reader *, struct error *e);
+/* ---- of the study_ops of those whose struct study begins with the laned (DOC_MEANS_FIRST) */
+int64_t laned_chunks(const struct study *);
+struct partial *laned_chunk(struct study *, int64_t i, struct run *);
+#define LANED_OPS .n_chunks = laned_chunks, .chunk = laned_chunk, DOC_MEANS_OPS
 
 /* Mean loss of a document under a lane (nats a token); NaN: not yet, or no loss. */
 double laned_loss(const struct laned *, int32_t lane, int64_t doc);

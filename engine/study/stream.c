@@ -10,10 +10,6 @@ enum { METRIC_LOSS, METRIC_LOGIT };
 const char *const stream_measures[] = {"attribution", "patch", "effects", NULL};
 const char *const stream_metrics[] = {"loss", "logit", NULL};
 
-struct partial {
-    struct doc_part docs;
-};
-
 /* ---- opening */
 static void stream_free(struct study *s)
 {
@@ -180,7 +176,7 @@ static int64_t stream_chunks(const struct study *s)
 /* ---- a sub-batch */
 struct work {
     struct study *s;
-    struct partial *p;
+    struct doc_part *p;
     struct run *run;
     const struct pass_batch *b;
     struct batch batch;
@@ -193,7 +189,7 @@ struct work {
 
 static void add(struct work *w, int32_t i, int32_t column, double value)
 {
-    struct doc_part *p = &w->p->docs;
+    struct doc_part *p = w->p;
     p->sum[(w->b->row[w->eval[i]].doc - p->first) * p->n + column] += value;
 }
 
@@ -422,7 +418,7 @@ static void take_batch(void *arg, struct run *run, const struct pass_batch *b)
     w->run = run, w->b = b;
     w->batch = sequences_batch(b->seq);
     w->eval = xcalloc((size_t)b->n_rows + 1, sizeof *w->eval);
-    w->n_eval = doc_part_count(&w->p->docs, b, w->eval);
+    w->n_eval = doc_part_count(w->p, b, w->eval);
     if (w->n_eval > 0 && w->s->measure == STREAM_ATTRIBUTION)
         attribute(w);
     else if (w->n_eval > 0 && w->s->measure == STREAM_PATCH)
@@ -435,19 +431,6 @@ static void take_batch(void *arg, struct run *run, const struct pass_batch *b)
 }
 
 /* ---- a chunk */
-static void stream_partial_free(struct partial *p)
-{
-    if (!p)
-        return;
-    doc_part_release(&p->docs);
-    free(p);
-}
-
-static int64_t stream_partial_tokens(const struct partial *p)
-{
-    return p->docs.tokens;
-}
-
 static bool be_ready(struct study *s, struct run *run)
 {
     const struct norm *norm = model_final_norm(s->in.model);
@@ -470,9 +453,8 @@ static bool be_ready(struct study *s, struct run *run)
 
 static struct partial *stream_chunk(struct study *s, int64_t i, struct run *run)
 {
-    struct work w = {.s = s, .p = xcalloc(1, sizeof *w.p)};
+    struct work w = {.s = s, .p = doc_partial_new(s, &s->in, i)};
     const size_t n = (size_t)s->n_points;
-    doc_part_init(&w.p->docs, pass_range(&s->in, i), s->docs.n);
     for (int which = 0; which < TWO_RUNS; which++) {
         w.x[which] = xcalloc(n + 1, sizeof *w.x[which]);
         w.hook[which] = xcalloc(n + 1, sizeof *w.hook[which]);
@@ -490,33 +472,7 @@ static struct partial *stream_chunk(struct study *s, int64_t i, struct run *run)
         free(w.x[which]);
         free(w.hook[which]);
     }
-    if (!run_ok(run)) {
-        stream_partial_free(w.p);
-        return NULL;
-    }
-    doc_part_means(&w.p->docs);
-    return w.p;
-}
-
-static void stream_fold(struct study *s, int64_t i, const struct partial *p)
-{
-    (void)i;
-    doc_means_fold(&s->docs, &p->docs);
-}
-
-static void stream_merge(struct study *to, const struct study *from)
-{
-    doc_means_merge(&to->docs, &from->docs);
-}
-
-static void stream_save(const struct study *s, struct blob_writer *b)
-{
-    doc_means_save(&s->docs, b);
-}
-
-static bool stream_load(struct study *s, struct blob_reader *r, struct error *e)
-{
-    return doc_means_load(&s->docs, r, e);
+    return doc_partial_end(w.p, run);
 }
 
 const struct study_ops stream_study = {.name = "stream",
@@ -526,11 +482,5 @@ const struct study_ops stream_study = {.name = "stream",
                                        .free = stream_free,
                                        .n_chunks = stream_chunks,
                                        .chunk = stream_chunk,
-                                       .partial_free = stream_partial_free,
-                                       .partial_tokens = stream_partial_tokens,
-                                       .fold = stream_fold,
-                                       .segment = STUDY_SEGMENT,
-                                       .merge = stream_merge,
-                                       .save = stream_save,
-                                       .load = stream_load,
+                                       DOC_MEANS_OPS,
                                        .tables = stream_tables};

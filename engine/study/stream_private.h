@@ -15,6 +15,7 @@ struct stream_group { /* units of one component */
 };
 
 struct study {
+    struct doc_means docs;
     struct study_in in;
     struct two_runs runs;
     int measure, metric;
@@ -25,11 +26,11 @@ struct study {
     struct point *point;
     struct point end; /* the last stream */
     uint64_t seed;
-    struct doc_means docs;
     /* once a chunk needs it: */
     bool reads_logits, ready;
     struct vocabulary vocabulary; /* its mean */
     float *gamma;                 /* [d] of the final norm */
 };
+DOC_MEANS_FIRST(docs);
 struct table_set *stream_tables(struct study *);
 #endif

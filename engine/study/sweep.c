@@ -174,37 +174,6 @@ static bool sweep_open(const struct study_in *in, const struct params *p, struct
     return ok;
 }
 
-static int64_t sweep_chunks(const struct study *s)
-{
-    return pass_chunks(&s->by.in);
-}
-
-static struct partial *sweep_chunk(struct study *s, int64_t i, struct run *run)
-{
-    return laned_chunk(&s->by, i, run);
-}
-
-static void sweep_fold(struct study *s, int64_t i, const struct partial *p)
-{
-    (void)i;
-    laned_fold(&s->by, p);
-}
-
-static void sweep_merge(struct study *to, const struct study *from)
-{
-    laned_merge(&to->by, &from->by);
-}
-
-static void sweep_save(const struct study *s, struct blob_writer *b)
-{
-    laned_save(&s->by, b);
-}
-
-static bool sweep_load(struct study *s, struct blob_reader *r, struct error *e)
-{
-    return laned_load(&s->by, r, e);
-}
-
 /* ---- looking */
 int32_t sweep_n_lanes(const struct study *s)
 {
@@ -226,13 +195,5 @@ const struct study_ops sweep_study = {.name = "sweep",
                                       .places = sweep_places,
                                       .open = sweep_open,
                                       .free = sweep_free,
-                                      .n_chunks = sweep_chunks,
-                                      .chunk = sweep_chunk,
-                                      .partial_free = laned_partial_free,
-                                      .partial_tokens = laned_partial_tokens,
-                                      .fold = sweep_fold,
-                                      .segment = STUDY_SEGMENT,
-                                      .merge = sweep_merge,
-                                      .save = sweep_save,
-                                      .load = sweep_load,
+                                      LANED_OPS,
                                       .tables = sweep_tables};

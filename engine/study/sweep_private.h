@@ -20,6 +20,7 @@ struct study {
     uint64_t seed;
     struct unit *fixed; /* [n_values, n_units] */
 };
+DOC_MEANS_FIRST(by);
 
 struct table_set *sweep_tables(struct study *);
 #endif
