@@ -268,6 +268,46 @@ static bool to_saelens(struct conversion *c)
 }
 
 /* ---- sparsify: always centred, ReLU first */
+/* The same values: a stream behind a layer is what the next one reads; a module's output is the
+ * layer's, where no norm follows. */
+static bool same_place(struct point a, struct point b)
+{
+    struct point p[2] = {a, b};
+    for (int i = 0; i < 2; i++) {
+        if (p[i].site == SITE_RESID_PRE && p[i].layer > 0)
+            p[i] = (struct point){p[i].layer - 1, SITE_RESID_POST};
+        p[i].site = p[i].site == SITE_MLP_MODULE    ? SITE_MLP_OUT
+                    : p[i].site == SITE_ATTN_MODULE ? SITE_ATTN_OUT
+                                                    : p[i].site;
+    }
+    return p[0].layer == p[1].layer && p[0].site == p[1].site;
+}
+
+/* Its readers take the hook from the folder's name: one that says another point would lie. */
+static bool check_folder(struct conversion *c)
+{
+    size_t end = strlen(c->dir), from;
+    while (end > 1 && c->dir[end - 1] == '/')
+        end--;
+    for (from = end; from > 0 && c->dir[from - 1] != '/';)
+        from--;
+    char *name = xstrndup(c->dir + from, end - from), is[POINT_NAME_MAX], says[POINT_NAME_MAX];
+    struct point named;
+    struct error no_point = {0};
+    bool ok = c->spec.at.layer == -2 || !point_parse(name, c->model, &named, &no_point) ||
+              same_place(named, c->spec.at);
+    if (!ok) {
+        point_name(c->spec.at, is);
+        point_name(named, says);
+        error_set(c->e, ERROR_INPUT,
+                  "%s: sparsify takes this name for hook point %s, expected that of a module for "
+                  "%s, or none",
+                  c->dir, says, is);
+    }
+    free(name);
+    return ok;
+}
+
 static bool to_sparsify(struct conversion *c)
 {
     const struct dict_spec *s = &c->spec;
@@ -286,6 +326,8 @@ static bool to_sparsify(struct conversion *c)
         !(from == SITE_MLP_IN && (to == SITE_MLP_OUT || to == SITE_MLP_MODULE)) &&
         !(from == SITE_RESID_PRE && to == SITE_RESID_POST))
         return refuse(c, "sparsify", "a transcoder that reads no module's input");
+    if (!check_folder(c))
+        return false;
     if (s->norm_rescale && !unit_decoder(&c->parts, 0, c->e))
         return false;
     if (!add_rows(c, "encoder.weight", &c->parts.encoder) ||

@@ -32,12 +32,13 @@ worst = {}
 def saelens(path, x):
     from sae_lens import SAE
     sae = SAE.load_from_disk(path)
-    acts = sae.encode(x)
-    y = sae.decode(acts)
+    heads = x.reshape(len(x), 3, -1) if sae.cfg.reshape_activations == "hook_z" else x
+    acts = sae.encode(heads)
+    y = sae.decode(acts).reshape(len(x), -1)
     skip = getattr(sae, "W_skip", None)
     if skip is not None:  # decode() knows nothing of it
         y = y + x @ skip.T
-    assert torch.equal(sae(x), y), "forward() is something else"
+    assert torch.equal(sae(heads).reshape(len(x), -1), y), "forward() is something else"
     return acts, y
 
 
@@ -75,7 +76,7 @@ def paths():
     for at, _, files in os.walk(df.OUT):
         for f in files:
             other = f in ("formats.safetensors", "activation_whitening.safetensors")
-            if not other and os.path.splitext(f)[1] in (".safetensors", ".pt", ".npz"):
+            if not other and os.path.splitext(f)[1] in (".safetensors", ".pt", ".pth", ".npz"):
                 yield os.path.join(at, f)
 
 
@@ -93,7 +94,7 @@ def others():
                     os.mkdir(model[1])
                     with open(model[1] + "/config.json", "w") as f:
                         json.dump(MODELS[family], f)
-                out = convert(path, target, os.path.join(d, "layers.3.mlp"), *model)
+                out = convert(path, target, os.path.join(d, "out"), *model)
                 if not out:
                     continue
                 with torch.no_grad():

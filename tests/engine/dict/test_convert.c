@@ -209,6 +209,37 @@ static void test_as_the_packages_save(void **state)
     json_decref(golden);
 }
 
+/* sparsify's readers take the hook from the folder's name. */
+static void test_folder_says_the_hook(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *folder, *says; /* NULL: done */
+    } cases[] = {
+        {"layers.3.mlp", NULL},
+        {"h.3.mlp/", NULL},
+        {"any", NULL},
+        {"layers.2.mlp", "layers.2.mlp: sparsify takes this name for hook point layers.2.mlp.out, "
+                         "expected that of a module for layers.3.mlp.out, or none"},
+        {"layers.3", "for hook point layers.3.resid.post, expected"},
+    };
+    const struct source from = {"topk", "before", .k = 6, .n_out = N, .centre = true};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char dir[64], path[96], out[96];
+        struct error e = {0};
+        test_dir_new(dir);
+        snprintf(path, sizeof path, "%s/from.safetensors", dir);
+        snprintf(out, sizeof out, "%s/%s", dir, cases[i].folder);
+        source_write(path, &from);
+        const bool ok = dict_convert(path, NULL, CONVERT_SPARSIFY, out, NULL, &e);
+        if (ok == (cases[i].says != NULL) || (!ok && !strstr(e.text, cases[i].says)))
+            fail_msg("%s: %s", cases[i].folder, e.text);
+        if (ok)
+            test_dir_remove(out);
+        test_dir_remove(dir);
+    }
+}
+
 static void test_refused(void **state)
 {
     (void)state;
@@ -261,6 +292,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_as_the_packages_save),
+        cmocka_unit_test(test_folder_says_the_hook),
         cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -551,8 +551,7 @@ static void test_converted(void **state)
             struct error e = {0};
             test_dir_new(dir);
             snprintf(from, sizeof from, FILES "%s", cases[i].path);
-            snprintf(to, sizeof to, "%s/layers.%c.mlp", dir,
-                     strstr(from, "transcode/") ? '2' : '3');
+            snprintf(to, sizeof to, "%s/%s", dir, target == CONVERT_SPARSIFY ? "out" : "layers.3");
             const struct dict_hint hint = hint_of(&cases[i]);
             if (dict_convert(from, &hint, (enum convert_target)target, to, &s, &e)) {
                 check_numbers(to, &cases[i], true);

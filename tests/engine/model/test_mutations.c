@@ -288,6 +288,12 @@ static void test_saes(void **state)
     changed("config.json of Gemma Scope 2", gemma, 2, true, open_dict);
     struct original llama[] = {copy_of(F "llama/Llama3_1-8B-Base-L3R-8x", "hyperparams.json", "")};
     changed("hyperparams.json of Llama Scope", llama, 1, true, open_dict);
+    struct original llama_later[] = {
+        copy_of(F "llama/800M-Slimpajama-0-OpenR1-Math-220k/L3R", "config.json", "")};
+    changed("config.json of Llama Scope", llama_later, 1, true, open_dict);
+    struct original z[] = {
+        copy_of(F "heindrich", "gpt2-small_L2_Hcat_z_v4_cfg.json", "gpt2-small_L2_Hcat_z_v4.pt")};
+    changed("NAME_cfg.json", z, 1, true, open_dict);
 #undef F
     struct original authors[] = {
         copy_of("dict/topk4", "gpt_neox.layers.1.mlp.act.json", "gpt_neox.layers.1.mlp.act.pt")};
@@ -299,11 +305,29 @@ static void test_saes(void **state)
 static void test_glimt_sae(void **state)
 {
     (void)state;
-    static const char *const facts[] = {
-        "format", "glimt-sae", "version", "1",    "hook",         "layers.1.mlp.act",
-        "select", "topk",      "k",       "2",    "relu",         "before",
-        "norm",   "none",      "centre",  "true", "norm_rescale", "false",
-        "skip",   "false",     NULL};
+    static const char *const facts[] = {"format",
+                                        "glimt-sae",
+                                        "version",
+                                        "1",
+                                        "hook",
+                                        "layers.1.mlp.act",
+                                        "select",
+                                        "topk",
+                                        "k",
+                                        "2",
+                                        "relu",
+                                        "before",
+                                        "norm",
+                                        "none",
+                                        "centre",
+                                        "true",
+                                        "norm_rescale",
+                                        "false",
+                                        "skip",
+                                        "false",
+                                        "prepend_bos",
+                                        "true",
+                                        NULL};
     float w[24];
     for (int i = 0; i < 24; i++)
         w[i] = (float)(i % 5) - 2;
