@@ -19,13 +19,15 @@ int64_t store_bytes(const struct store *s)
 static void copy_text(sqlite3_stmt *row, int column, char *out, size_t size)
 {
     const char *text = (const char *)sqlite3_column_text(row, column);
+    static const char more[] = "…";
     size_t n = text != NULL ? strlen(text) : 0;
-    if (n >= size)
-        for (n = size - 1; n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80;)
+    const bool cut = n >= size;
+    if (cut)
+        for (n = size - sizeof more; n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80;)
             n--;
     if (n > 0)
         memcpy(out, text, n);
-    out[n] = '\0';
+    memcpy(out + n, cut ? more : "", cut ? sizeof more : 1);
 }
 
 static void read_entry(sqlite3_stmt *row, struct store_entry *x)

@@ -133,7 +133,7 @@ int store_get_posting(struct store *, int64_t run, int32_t latent, int32_t segme
 struct store_entry { /* one run */
     int64_t id, bytes, last_used /* Unix seconds */, n_chunks, next_chunk;
     bool done;
-    char study[24], model[64], dict[64], corpus[64], precision[16], engine[32];
+    char study[24], model[64], dict[256], corpus[64], precision[16], engine[32]; /* cut with … */
     struct sha256 key;
 };
 /* All runs, last used first; *out freed by free(). */

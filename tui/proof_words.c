@@ -34,7 +34,10 @@ static void number_line(const struct table *t, int i, struct proof_line *out)
         snprintf(out->says, n, "plain %.4f, reconstruction %.4f, zeros %.4f nats a token",
                  number(t, 0, "loss_plain"), number(t, 0, "loss_sae"), number(t, 0, "loss_zero"));
         break;
-    default: snprintf(out->says, n, "%.1f %% of the loss", 100 * number(t, 0, "loss_recovered"));
+    default: {
+        const double percent = round(1000 * number(t, 0, "loss_recovered")) / 10;
+        snprintf(out->says, n, "%s%.1f %% of the loss", percent < 0 ? "−" : "", fabs(percent));
+    }
     }
 }
 

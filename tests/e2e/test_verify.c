@@ -44,6 +44,7 @@ static void test_verify(void **state)
     expect_done(&r);
     assert_non_null(strstr(r.out, "every file as the bundle lists it"));
     assert_non_null(strstr(r.out, "recovered"));
+    assert_non_null(strstr(r.out, "layers.1.attn.out  ("));
     run_release(&r);
 }
 

@@ -23,7 +23,7 @@ void proof_text(const struct table_set *set, struct strbuf *out)
         else if (!line.source)
             strbuf_addf(out, *line.name ? "  %-14s%s\n" : "  %s%s\n", line.name, line.says);
         else {
-            strbuf_addf(out, "  %-14s%-18s(", line.name, line.says);
+            strbuf_addf(out, "  %-14s%-18s (", line.name, line.says);
             text_add(out, line.source, strlen(line.source), 0);
             strbuf_adds(out, ")\n");
         }

@@ -117,6 +117,19 @@ static void where_one_is(const struct painting *d, char *out, size_t n)
         snprintf(out, n, "1%s%d views %s ? keys", to, v->n, dot);
 }
 
+/* Bytes of the title that have room: whole parts, all of it where not even the first has. */
+static size_t fitting(const char *title, int room)
+{
+    static const char dot[] = " · ";
+    size_t n = strlen(title), fits = n;
+    const char *at = strstr(title, dot);
+    if (text_columns(title, n) <= room || !at || text_columns(title, (size_t)(at - title)) > room)
+        return n;
+    for (; at && text_columns(title, (size_t)(at - title)) <= room; at = strstr(at + 1, dot))
+        fits = (size_t)(at - title);
+    return fits;
+}
+
 void draw_title(const struct painting *d)
 {
     struct rect r = d->shell->bars.title;
@@ -125,9 +138,11 @@ void draw_title(const struct painting *d)
         return;
     int x = grid_text(d->grid, r, r.x + 1, r.y, s, "glimt", 5);
     const char *title = what_is_open(d->shell, d->ascii);
-    x = grid_text(d->grid, r, x + 2, r.y, dim, title, strlen(title));
     struct tabs tabs;
-    if (tabs_place(d->shell, &tabs)) {
+    const bool tabbed = tabs_place(d->shell, &tabs);
+    const int room = (tabbed ? tabs.x - 1 : r.x + r.w) - x - 2;
+    x = grid_text(d->grid, r, x + 2, r.y, dim, title, fitting(title, room));
+    if (tabbed) {
         draw_tabs(d, &tabs, x);
         return;
     }

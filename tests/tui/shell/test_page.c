@@ -288,6 +288,8 @@ static void test_messages_are_kept(void **state)
 }
 
 /* ---- the proof */
+static double recovered = .9;
+
 static struct table_set *proof_set(const char *better)
 {
     struct table *facts = table_new("facts", "", MARK_LIST),
@@ -313,8 +315,9 @@ static struct table_set *proof_set(const char *better)
     const struct {
         const char *name;
         double value;
-    } cell[] = {{"sentences", 128},  {"tokens", 1599},  {"fvu", .125},      {"l0", 31.5},
-                {"loss_plain", 3.5}, {"loss_sae", 3.6}, {"loss_zero", 4.5}, {"loss_recovered", .9}};
+    } cell[] = {
+        {"sentences", 128},  {"tokens", 1599},  {"fvu", .125},      {"l0", 31.5},
+        {"loss_plain", 3.5}, {"loss_sae", 3.6}, {"loss_zero", 4.5}, {"loss_recovered", recovered}};
     table_row(numbers);
     for (size_t c = 0; c < sizeof cell / sizeof *cell; c++)
         table_set_f64(numbers, 0, table_column(numbers, cell[c].name, "", "", COLUMN_F64, COLUMN_Y),
@@ -350,9 +353,16 @@ static void test_proof_of_the_sae(void **state)
     fixture_hides(&f, "fits better");
     fixture_keys(&f, "P");
     assert_int_equal(f.shell.overlay, OVERLAY_NONE);
+    recovered = -.1234;
     fixture_answer(&f, j, JOB_DONE, proof_set("the file fits better another way"));
     fixture_keys(&f, ": p r o o f Enter");
     fixture_shows(&f, "the file fits better another way");
+    fixture_shows(&f, "−12.3 % of the loss");
+    fixture_keys(&f, "q");
+    recovered = -.0004;
+    fixture_answer(&f, j, JOB_DONE, proof_set(NULL));
+    fixture_keys(&f, "P");
+    fixture_shows(&f, "recovered  0.0 % of the loss"); /* less than nothing is none */
     fixture_keys(&f, "q");
     fixture_answer(&f, j, JOB_FAILED, NULL);
     snprintf(j->error.text, sizeof j->error.text, "no memory for it");

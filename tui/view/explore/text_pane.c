@@ -217,6 +217,10 @@ static void subject(const struct drawing *d, char *out, size_t n)
     char unit[UNIT_NAME_MAX];
     if (ex->sh->colouring == COLOUR_LOSS || ex->sh->colouring == COLOUR_DELTA)
         snprintf(out, n, "%s", name);
+    else if (unit_same(ex->sh->colour_unit, UNIT_ALL) && ex->sh->sliders.n == 0)
+        snprintf(out, n, "nothing yet: Tab, f takes a %s", unit_words(d->wb)->one);
+    else if (unit_same(ex->sh->colour_unit, UNIT_ALL) && ex->sh->sliders.n == 1)
+        snprintf(out, n, "%s of %s", name, unit_label(d->wb, ex->sh->sliders.unit[0].id, unit));
     else if (unit_same(ex->sh->colour_unit, UNIT_ALL))
         snprintf(out, n, "%s of all %d", name, ex->sh->sliders.n);
     else if (ex->sh->colour_unit.dict >= 0)

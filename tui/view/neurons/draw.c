@@ -368,6 +368,10 @@ static void draw_lists(const struct neurons_drawing *d, struct rect r)
         neurons_waiting(d, &d->v->classify, r);
         return;
     }
+    if (p->listed && p->n[0] + p->n[1] + p->n[2] + p->n[3] == 0) {
+        pane_say(d->g, r, neurons_style(d, ROLE_DIM), "no token is likely in either run");
+        return;
+    }
     for (int l = 0; l < N_LIKELY && r.h > 0 && p->listed; l++) {
         grid_text(d->g, r, r.x + l * w, r.y, neurons_style(d, ROLE_DIM), head[l], strlen(head[l]));
         for (int32_t i = 0; i < p->n[l] && i + 1 < r.h; i++) {

@@ -207,8 +207,10 @@ static void draw_boosts(const struct neurons_drawing *d, struct rect r)
 {
     static const char *const name[] = {"boosted", "inhibited"};
     const int w = r.w / 2;
+    int64_t n = 0;
     for (int c = 0; c < 2; c++) {
         const struct table *t = table_of(d, name[c]);
+        n += t ? t->n_rows : 1;
         for (int64_t i = d->v->rows.top; t && i < t->n_rows && i - d->v->rows.top < r.h; i++) {
             char label[LABEL_MAX];
             hex_text(d, t, i, label);
@@ -216,6 +218,9 @@ static void draw_boosts(const struct neurons_drawing *d, struct rect r)
                           label, column_f64(t, i, column_number(t, "boost")), 20);
         }
     }
+    if (n == 0)
+        pane_say(d->g, r, neurons_style(d, ROLE_DIM),
+                 "no token has norms within the bounds: glimt neuron boosts --min-embed 0");
 }
 
 /* The texts from the selected one on, each token coloured by what it loses. */

@@ -313,6 +313,19 @@ static void test_taking_and_colouring(void **state)
     assert_true(unit_same(f.shell.sh.colour_unit, UNIT_ALL));
 }
 
+static void test_of_what_the_colours_are(void **state)
+{
+    (void)state;
+    begin("en to tre", 120, 36);
+    f.shell.sh.colour_unit = UNIT_ALL;
+    fixture_shows(&f, "colour: pre-activation of all 6");
+    f.shell.sh.sliders.n = 1;
+    f.shell.sh.sliders.unit[0].id = (struct unit_id){0, 77};
+    fixture_shows(&f, "colour: pre-activation of 77");
+    f.shell.sh.sliders.n = 0;
+    fixture_shows(&f, "colour: nothing yet: Tab, f takes a latent");
+}
+
 static void test_watching_another_latent(void **state)
 {
     (void)state;
@@ -724,6 +737,7 @@ int main(void)
         cmocka_unit_test_teardown(test_where_the_context_is_full, end),
         cmocka_unit_test_teardown(test_paste_is_one_step_and_enters_text, end),
         cmocka_unit_test_teardown(test_taking_and_colouring, end),
+        cmocka_unit_test_teardown(test_of_what_the_colours_are, end),
         cmocka_unit_test_teardown(test_watching_another_latent, end),
         cmocka_unit_test_teardown(test_drag_is_one_undo_step, end),
         cmocka_unit_test_teardown(test_drag_ends, end),

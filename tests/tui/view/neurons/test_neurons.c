@@ -93,10 +93,13 @@ static struct table *tokens_of(const char *name, int n, double sign)
     return t;
 }
 
+static bool out_of_bounds; /* what units boost: no token is kept */
+
 static struct table_set *boosts(void)
 {
-    struct table_set *s = set_of(tokens_of("boosted", 9, 1));
-    table_set_add(s, tokens_of("inhibited", 9, -1));
+    const int n = out_of_bounds ? 0 : 9;
+    struct table_set *s = set_of(tokens_of("boosted", n, 1));
+    table_set_add(s, tokens_of("inhibited", n, -1));
     struct table *h = table_new("histogram", "", MARK_HIST);
     table_column(h, "lo", "", "", COLUMN_F64, COLUMN_LO);
     table_column(h, "hi", "", "", COLUMN_F64, COLUMN_HI);
@@ -301,6 +304,19 @@ static void test_screens(void **state)
     (void)state;
     static const struct screen_size size[] = {{20, 5}, {40, 12}, {80, 21}, {120, 33}};
     view_fixture_screens(&f, "neurons", open_full, size, sizeof size / sizeof *size);
+}
+
+static void test_lists_without_a_token_say_so(void **state)
+{
+    (void)state;
+    out_of_bounds = true;
+    open_full(120, 33);
+    out_of_bounds = false;
+    view_fixture_expect(&f, "no token has norms within the bounds");
+    ((struct neurons *)f.view)->listed.listed = true;
+    for (int i = 0; i < N_LIKELY; i++)
+        ((struct neurons *)f.view)->listed.n[i] = 0;
+    view_fixture_expect(&f, "no token is likely in either run");
 }
 
 static void test_what_it_asks(void **state)
@@ -510,15 +526,11 @@ static void test_a_whole_layer(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_screens),
-        TEST(test_what_it_asks),
-        TEST(test_what_is_typed),
-        TEST(test_the_mouse_drags),
-        TEST(test_nothing_there),
-        TEST(test_every_size),
-        TEST(test_what_reproduces_it),
-        TEST(test_order_and_class),
-        TEST(test_studies),
+        TEST(test_screens),         TEST(test_lists_without_a_token_say_so),
+        TEST(test_what_it_asks),    TEST(test_what_is_typed),
+        TEST(test_the_mouse_drags), TEST(test_nothing_there),
+        TEST(test_every_size),      TEST(test_what_reproduces_it),
+        TEST(test_order_and_class), TEST(test_studies),
         TEST(test_a_whole_layer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
