@@ -33,6 +33,22 @@ MARGIN_FN float rounded_margin(struct rounded_rows w, float x_norm, float x_erro
     const float margin = 1.001f * (rounding + sums + end) + tiny;
     return largest + bias < 1e37f && margin < 1e37f ? margin : INFINITY;
 }
+/* The same row by row of w, where sizes differ: of row j the margin is each·s_j + all, where s_j is
+ * ‖ŵ_j‖ + ‖ŵ_j − w_j‖ and `share` the greatest of the latter's parts of it. each INFINITY: nothing
+ * can be said; largest: the greatest s_j. */
+struct row_margin {
+    float each, all;
+};
+MARGIN_FN struct row_margin rounded_row_margin(float share, float largest, float x_norm,
+                                               float x_error, float bias, int32_t n)
+{
+    const float u = 0x1p-24f, steps = (float)n + 64, x = x_norm + x_error;
+    struct row_margin m = {1.001f * (x_error + x_norm * share + (3 * steps + 2) * u * x),
+                           2.002f * u * bias + steps * 0x1p-120f};
+    if (!(x * largest + bias < 1e37f && m.each * largest < 1e37f))
+        m.each = INFINITY;
+    return m;
+}
 /* The least rounded value of one that may be among the largest; kth: the k-th rounded one. */
 MARGIN_FN float rounded_least(float kth, float margin)
 {

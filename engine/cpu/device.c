@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 
 #define HUGE_PAGE ((size_t)2 << 20)
+#define LEAST_PLANES ((size_t)8 << 20) /* bytes: what is smaller is in a cache */
 #define ROWS_PER_JOB 64
 #define CHUNK_DOCS 16
 #define MIN_TASK 16384 /* elements: less is done before another thread has woken */
@@ -226,6 +227,7 @@ struct backend *cpu_backend_new_isa(int n_threads, enum isa isa, struct error *e
     c->backend = vtable;
     c->k = kernels_for(isa);
     c->dots = c->k->dots && isa_has_dots();
+    c->least_planes = LEAST_PLANES;
     c->pool = pool_new(n_threads);
     if (c->pool == NULL) {
         error_set(e, ERROR_MEMORY, "cpu: no memory for the thread pool");
@@ -238,6 +240,11 @@ struct backend *cpu_backend_new_isa(int n_threads, enum isa isa, struct error *e
     snprintf(c->layout, sizeof c->layout, "cpu %d, panels of %d", PANELS_VERSION, c->k->width);
     c->backend.caps.layout = c->layout;
     return &c->backend;
+}
+
+void cpu_encode_from(struct backend *b, size_t bytes)
+{
+    ((struct cpu *)b)->least_planes = bytes;
 }
 
 struct backend *cpu_backend_new(int n_threads, struct error *e)

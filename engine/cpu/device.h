@@ -24,9 +24,11 @@ struct weight {
                      last row */
     int32_t width, n_panels;
     size_t panel_bytes, packed_bytes;
-    bool planes; /* panels are in two planes (kernels.h), behind the last of them is `of`;
+    bool planes; /* panels are in two planes (kernels.h), behind the last of them is what follows;
                     USE_ENCODE of floats */
-    struct rounded_rows of;
+    const float *size;    /* [n_panels·width], as in margin.h; */
+    float share, largest; /* what it says of them */
+    atomic_int *doubt;    /* calls in which candidates were too many, one after the other */
 };
 
 struct kv { /* keys as in struct attend, values row by row; [layer][keys, values] */
@@ -57,7 +59,8 @@ struct cpu {
     struct backend backend; /* first: struct backend * is struct cpu * */
     const struct kernels *k;
     struct pool *pool;
-    bool dots; /* k->dots may be called */
+    bool dots;           /* k->dots may be called */
+    size_t least_planes; /* bytes of a weight that lies in planes */
     char device[64], layout[32];
     struct {
         char *bytes;

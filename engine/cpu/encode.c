@@ -27,11 +27,12 @@ struct encode {
     const float *x, *bias;
     size_t ldx;
     int32_t rows, room;
-    float *pre;            /* [rows, m]: rough, of candidates exact later */
-    float *pairs, *margin; /* [rows, in/2] pairs of bf16; [rows] */
-    int32_t *ids, *n_ids;  /* [rows, room], [rows]: candidates; −1: the row is computed in full */
-    int32_t *start;        /* [n_panels + 1]: hits of each panel */
-    int32_t *panel;        /* [n_panels]: those that have any */
+    float *pre;   /* [rows, m]: rough, of candidates exact later */
+    float *pairs; /* [rows, in/2] pairs of bf16 */
+    struct row_margin *margin;
+    int32_t *ids, *n_ids; /* [rows, room], [rows]: candidates; −1: the row is computed in full */
+    int32_t *start;       /* [n_panels + 1]: hits of each panel */
+    int32_t *panel;       /* [n_panels]: those that have any */
     struct hit *hits;
     size_t thread_bytes;
     float most_bias;
@@ -53,7 +54,7 @@ static size_t lay_out(struct encode *e, char *memory)
     size_t n = 0;
     e->pre = take(memory, &n, rows * m * sizeof(float));
     e->pairs = take(memory, &n, rows * (size_t)(e->w->in / 2) * sizeof(float));
-    e->margin = take(memory, &n, rows * sizeof(float));
+    e->margin = take(memory, &n, rows * sizeof *e->margin);
     e->ids = take(memory, &n, rows * (size_t)e->room * sizeof(int32_t));
     e->n_ids = take(memory, &n, rows * sizeof(int32_t));
     e->start = take(memory, &n, (panels + 1) * sizeof(int32_t));
@@ -101,8 +102,8 @@ static void round_rows(void *arg, int thread, int32_t first, int32_t n)
                          db = (double)x[i + 1] - (double)near[1];
             off += da * da + db * db;
         }
-        e->margin[t] =
-            rounded_margin(e->w->of, (float)sqrt(square), (float)sqrt(off), e->most_bias, in);
+        e->margin[t] = rounded_row_margin(e->w->share, e->w->largest, (float)sqrt(square),
+                                          (float)sqrt(off), e->most_bias, in);
     }
 }
 
@@ -136,30 +137,35 @@ static bool rough_products(struct encode *e)
 }
 
 /* ---- who may be among the largest */
-static const float *sizes(const struct encode *e, const float *x, float *memory)
+/* What each may be at least (sign −1) or at most, sums of floats included. */
+static void bounds(const struct encode *e, int32_t t, float sign, float *to)
 {
-    if (e->by->kind != SELECT_ABSTOPK)
-        return x;
-    for (int32_t i = 0; i < e->w->out; i++)
-        memory[i] = fabsf(x[i]);
-    return memory;
+    const int32_t m = e->w->out;
+    const float *x = row_of(e, t), all = sign * e->margin[t].all;
+    const bool by_size = e->by->kind == SELECT_ABSTOPK;
+    for (int32_t i = 0; i < m; i++)
+        to[i] = (by_size ? fabsf(x[i]) : x[i]) + all;
+    e->k->add(to, e->w->size, sign * e->margin[t].each, m);
 }
 
+/* At least k are no smaller than the k-th largest of what they are at least: whoever can't reach
+ * that is none of the k largest. */
 static void find_rows(void *arg, int thread, int32_t first, int32_t n)
 {
     struct encode *e = arg;
     const int32_t m = e->w->out;
-    float *memory = cpu_scratch_of(cpu_of(e->q), thread, e->thread_bytes);
+    float *bound = cpu_scratch_of(cpu_of(e->q), thread, e->thread_bytes);
     for (int32_t t = first; t < first + n; t++) {
         int32_t next = 0;
         e->n_ids[t] = -1;
-        if (!isfinite(e->margin[t]))
+        if (!isfinite(e->margin[t].each))
             continue;
-        const float *x = sizes(e, row_of(e, t), memory);
-        const uint64_t *top = select_top(e->k, x, m, e->by->k, memory + (m + 15) / 16 * 16);
-        const float least = rounded_least(select_value(top[e->by->k - 1]), e->margin[t]);
+        bounds(e, t, -1, bound);
+        const uint64_t *top = select_top(e->k, bound, m, e->by->k, bound + (m + 15) / 16 * 16);
+        const float kth = select_value(top[e->by->k - 1]), least = kth - 0x1p-21f * fabsf(kth);
+        bounds(e, t, 1, bound);
         const int32_t found =
-            e->k->above(x, 0, m, nextafterf(least, -INFINITY), ids_of(e, t), e->room, &next);
+            e->k->above(bound, 0, m, nextafterf(least, -INFINITY), ids_of(e, t), e->room, &next);
         if (next == m)
             e->n_ids[t] = found;
     }
@@ -172,7 +178,7 @@ static bool find(struct encode *e)
     if (!cpu_scratch(e->q, SCRATCH_THREADS,
                      e->thread_bytes * (size_t)pool_threads(cpu_of(e->q)->pool)))
         return false;
-    cpu_for_rows(e->q, e->rows, e->w->out, find_rows, e);
+    cpu_for_rows(e->q, e->rows, 4 * (int64_t)e->w->out, find_rows, e);
     return true;
 }
 
@@ -343,6 +349,22 @@ static void put_rows(struct encode *e, struct csr *f, const struct codes *to, in
     }
 }
 
+/* Of an encoder whose candidates are too many time after time the product is computed in full, and
+ * seldom it is tried again. */
+enum { DOUBTS = 4, TRIED_AGAIN = 260 };
+static bool is_doubted(const struct weight *w)
+{
+    const int n = atomic_load_explicit(w->doubt, memory_order_relaxed);
+    if (n >= DOUBTS)
+        atomic_store_explicit(w->doubt, n < TRIED_AGAIN ? n + 1 : DOUBTS - 1, memory_order_relaxed);
+    return n >= DOUBTS;
+}
+static void judge(const struct weight *w, bool too_many)
+{
+    const int n = atomic_load_explicit(w->doubt, memory_order_relaxed);
+    atomic_store_explicit(w->doubt, too_many ? n + 1 : 0, memory_order_relaxed);
+}
+
 static void rough_rows(struct encode *e, struct csr *f, const struct codes *to, int32_t first)
 {
     int32_t again = 0;
@@ -351,6 +373,7 @@ static void rough_rows(struct encode *e, struct csr *f, const struct codes *to, 
     for (int32_t t = 0; t < e->rows; t++)
         again += e->n_ids[t] < 0;
     e->q->redone += (uint64_t)again;
+    judge(e->w, again > e->rows / 2);
     if (again > e->rows / 2)
         plain_rows(e, f, first, 0, e->rows);
     else if (compute_again(e) && order(e))
@@ -367,7 +390,7 @@ static int32_t room_for(const struct weight *w, int32_t k)
 
 static enum sweep_how how_for(const struct cpu *c, const struct weight *w, int32_t rows)
 {
-    return !w->planes                     ? SWEEP_EXACT
+    return !w->planes || is_doubted(w)    ? SWEEP_EXACT
            : rows <= ROUGH_ROWS           ? SWEEP_ROUGH
            : c->dots && rows >= DOTS_ROWS ? SWEEP_DOTS
                                           : SWEEP_EXACT;

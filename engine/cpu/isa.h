@@ -14,4 +14,7 @@ bool isa_has_dots(void);
 
 /* As cpu_backend_new, on a chosen path; the path must be available. */
 struct backend *cpu_backend_new_isa(int n_threads, enum isa, struct error *e);
+/* From how many bytes on a weight of floats is packed so that `encode` need not read all of them
+ * (8 MiB unless it is told: smaller ones are near anyway). */
+void cpu_encode_from(struct backend *, size_t bytes);
 #endif

@@ -11,8 +11,8 @@
 #define PACK_GROUP                                                                                 \
     16 /* panels that go through a transposed source together: a kilobyte of each of its rows */
 
-#define WIDEST 32        /* of all panels */
-#define BEHIND_PLANES 64 /* bytes: struct rounded_rows */
+#define WIDEST 32      /* of all panels */
+#define SHARE_BYTES 64 /* behind the sizes of rows in planes */
 
 #define NOT_FINITE                                                                                 \
     "the value at [%d, %d] is no finite number, expected weights without NaNs and infinities"
@@ -21,11 +21,11 @@ struct pack {
     const struct kernels *k;
     const struct weight *w;
     const char *src;
-    const int32_t *rows;     /* as in struct weight_source */
-    int32_t group;           /* panels of a task */
-    atomic_int *bad;         /* panel */
-    char *whole;             /* of planes: a panel of floats for each thread, */
-    struct rounded_rows *of; /* and what each panel's rows are off */
+    const int32_t *rows; /* as in struct weight_source */
+    int32_t group;       /* panels of a task */
+    atomic_int *bad;     /* panel */
+    char *whole;         /* of planes: a panel of floats for each thread, */
+    float *share;        /* and of each panel the greatest part of sizes that is error */
 };
 
 static int32_t source_row(const struct pack *p, int32_t row)
@@ -86,15 +86,9 @@ static void pack_panel(const struct pack *p, int32_t panel)
         pack_out_in_32(p, to, first, n);
 }
 
-static struct rounded_rows greatest(const double *square, const double *square_left, int32_t n)
+static float *sizes_of(const struct weight *w)
 {
-    double norm = 0, error = 0;
-    for (int32_t j = 0; j < n; j++) {
-        norm = fmax(norm, square[j]);
-        error = fmax(error, square_left[j]);
-    }
-    return (struct rounded_rows){nextafterf((float)sqrt(norm), INFINITY),
-                                 nextafterf((float)sqrt(error), INFINITY)};
+    return (float *)(void *)(w->packed + (size_t)w->n_panels * w->panel_bytes);
 }
 
 static void split_panel(const struct pack *p, int thread, int32_t panel)
@@ -102,11 +96,16 @@ static void split_panel(const struct pack *p, int thread, int32_t panel)
     const struct weight *w = p->w;
     char *at = w->packed + (size_t)panel * w->panel_bytes,
          *whole = p->whole + (size_t)thread * w->panel_bytes;
+    float *size = sizes_of(w) + (size_t)panel * (size_t)w->width;
     double square[WIDEST], square_left[WIDEST];
     memcpy(whole, at, w->panel_bytes);
     p->k->split(at, at + w->panel_bytes / 2, (const float *)(const void *)whole, w->in, square,
                 square_left);
-    p->of[panel] = greatest(square, square_left, w->width);
+    for (int32_t j = 0; j < w->width; j++) {
+        const double error = sqrt(square_left[j]);
+        size[j] = nextafterf((float)(sqrt(square[j]) + error), INFINITY);
+        p->share[panel] = fmaxf(p->share[panel], (float)(error / (double)size[j]));
+    }
 }
 
 static void pack_group(void *arg, int thread, int64_t i)
@@ -147,28 +146,48 @@ static bool refuse_panel(const struct pack *p, int32_t panel, struct error *e)
     return true;
 }
 
+static size_t behind_planes(const struct weight *w)
+{
+    return (size_t)w->n_panels * (size_t)w->width * sizeof(float) + SHARE_BYTES;
+}
+
 /* Fills in the shape of the panels. */
 static bool plan(const struct cpu *c, struct weight *w, struct error *e)
 {
     w->width = c->k->width;
     w->n_panels = (w->out - 1) / w->width + 1;
-    w->planes = (w->uses & USE_ENCODE) && w->type == DTYPE_F32 && w->in % 2 == 0;
-    return (size_mul((size_t)w->width * dtype_size(w->type), (size_t)w->in, &w->panel_bytes) &&
-            size_mul(w->panel_bytes, (size_t)w->n_panels, &w->packed_bytes) &&
-            size_add(w->packed_bytes, w->planes ? BEHIND_PLANES : 0, &w->packed_bytes)) ||
+    const bool fits =
+        size_mul((size_t)w->width * dtype_size(w->type), (size_t)w->in, &w->panel_bytes) &&
+        size_mul(w->panel_bytes, (size_t)w->n_panels, &w->packed_bytes);
+    w->planes = (w->uses & USE_ENCODE) && w->type == DTYPE_F32 && w->in % 2 == 0 &&
+                w->packed_bytes >= c->least_planes;
+    return (fits &&
+            size_add(w->packed_bytes, w->planes ? behind_planes(w) : 0, &w->packed_bytes)) ||
            error_set(e, ERROR_INPUT, "cpu: a weight [%d, %d] is too large", w->out, w->in);
 }
 
-/* What the panels' rows are off, together; kept behind them. */
+/* What stands behind the sizes; false where it can't be right. */
+static bool look_behind(struct weight *w)
+{
+    const size_t rows = (size_t)w->n_panels * (size_t)w->width;
+    w->size = sizes_of(w);
+    w->largest = 0;
+    memcpy(&w->share, w->size + rows, sizeof w->share);
+    for (size_t j = 0; j < rows; j++)
+        w->largest = w->size[j] >= 0 ? fmaxf(w->largest, w->size[j]) : -INFINITY;
+    w->doubt = xcalloc(1, sizeof *w->doubt);
+    return w->share >= 0 && w->largest >= 0;
+}
+
 static void sum_up(struct pack *p, struct weight *w)
 {
-    for (int32_t i = 0; i < w->n_panels; i++) {
-        w->of.norm = fmaxf(w->of.norm, p->of[i].norm);
-        w->of.error = fmaxf(w->of.error, p->of[i].error);
-    }
-    char *behind = w->packed + w->packed_bytes - BEHIND_PLANES;
-    memset(behind, 0, BEHIND_PLANES);
-    memcpy(behind, &w->of, sizeof w->of);
+    float share = 0;
+    for (int32_t i = 0; i < w->n_panels; i++)
+        share = nextafterf(fmaxf(share, p->share[i]), INFINITY);
+    char *behind = w->packed + w->packed_bytes - SHARE_BYTES;
+    memset(behind, 0, SHARE_BYTES);
+    memcpy(behind, &share, sizeof share);
+    look_behind(w);
 }
 
 static bool pack(struct cpu *c, struct weight *w, const struct weight_source *src, struct error *e)
@@ -182,13 +201,13 @@ static bool pack(struct cpu *c, struct weight *w, const struct weight_source *sr
     p.group = w->order == ORDER_IN_OUT ? PACK_GROUP : 1;
     if (w->planes) {
         p.whole = xreallocarray(NULL, (size_t)pool_threads(c->pool), w->panel_bytes);
-        p.of = xcalloc((size_t)w->n_panels, sizeof *p.of);
+        p.share = xcalloc((size_t)w->n_panels, sizeof *p.share);
     }
     pool_run(c->pool, (w->n_panels - 1) / p.group + 1, pack_group, &p);
     if (w->planes && bad == INT32_MAX)
         sum_up(&p, w);
     free(p.whole);
-    free(p.of);
+    free(p.share);
     return bad == INT32_MAX || refuse_panel(&p, bad, e);
 }
 
@@ -199,11 +218,8 @@ static bool take(struct weight *w, const void *packed, size_t n, struct error *e
         return error_set(e, ERROR_INPUT, "cpu: %zu packed bytes of a weight [%d, %d], expected %zu",
                          n, w->out, w->in, w->packed_bytes);
     w->packed = (char *)(uintptr_t)packed;
-    if (w->planes)
-        memcpy(&w->of, w->packed + n - BEHIND_PLANES, sizeof w->of);
-    return (w->of.norm >= 0 && w->of.error >= 0) ||
-           error_set(e, ERROR_INPUT, "cpu: a packed weight is off by %g of %g", (double)w->of.error,
-                     (double)w->of.norm);
+    return !w->planes || look_behind(w) ||
+           error_set(e, ERROR_INPUT, "cpu: what is kept of a packed weight's rows is wrong");
 }
 
 static bool check_source(const struct weight_source *src, unsigned uses, struct error *e)
@@ -259,8 +275,10 @@ const void *cpu_weight_packed(const struct weight *w, size_t *n)
 void cpu_weight_free(struct backend *b, struct weight *w)
 {
     (void)b;
-    if (w)
+    if (w) {
         free(w->own);
+        free(w->doubt);
+    }
     free(w);
 }
 

@@ -180,9 +180,13 @@ void dict_encode(struct run *run, const struct dict *d, struct tensor x, struct 
         *pre = all;
 }
 
+/* Of a smaller encoder all pre-activations take no longer than a second look at a few. */
+#define LARGE_ENCODER (INT64_C(2) << 20)
+
 bool dict_encodes_largest(const struct dict *d)
 {
-    return !d->spec.identity && op_encodes(d->queue->backend, &d->by);
+    return !d->spec.identity && (int64_t)d->spec.n * d->spec.m >= LARGE_ENCODER &&
+           op_encodes(d->queue->backend, &d->by);
 }
 
 unsigned dict_other_readings(const struct dict *d)
