@@ -23,10 +23,7 @@ static const struct unit_words *words_of(const struct dict *d)
 
 const struct unit_words *unit_words(const struct workbench *wb)
 {
-    for (int32_t i = 0; wb && i < wb->dicts.n; i++)
-        if (wb->dicts.place[i].dict && words_of(wb->dicts.place[i].dict) == &latents)
-            return &latents;
-    return wb && wb->dict ? words_of(wb->dict) : &latents;
+    return wb && wb->dict && dict_set_saes(&wb->dicts) == 0 ? &neurons : &latents;
 }
 
 const struct unit_words *unit_words_of(const struct workbench *wb, int32_t dict)

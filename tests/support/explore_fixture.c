@@ -76,6 +76,7 @@ static void statistics(struct explore_fixture *f)
 void fixture_neurons(struct explore_fixture *f, bool neurons)
 {
     ((struct dict_spec *)(uintptr_t)dict_spec(f->wb.dict))->identity = neurons;
+    f->wb.dicts.place[0].neurons = neurons;
 }
 
 static void world(struct explore_fixture *f)

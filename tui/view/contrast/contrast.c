@@ -2,7 +2,6 @@
  * few units keep, neurons against latents. */
 #include "engine/base/memory.h"
 #include "engine/study/words.h"
-#include "tui/unit_words.h"
 #include "tui/view/contrast/contrast_private.h"
 #include "tui/view/job_line.h"
 #include <stdio.h>
@@ -233,12 +232,18 @@ static void kept_title(const struct contrast *v, const char *dot, int w, char *o
     snprintf(out, n, "%s%s", name, classes);
 }
 
+/* There are latents to hold neurons against; while nothing is open there may be. */
+static bool has_saes(const struct contrast_drawing *d)
+{
+    const struct workbench *wb = d->in->workbench;
+    return !wb || dict_set_saes(&wb->dicts) > 0;
+}
+
 static void title_of(const struct contrast_drawing *d, enum contrast_part p, int w, char *out,
                      size_t n)
 {
     const struct contrast *v = d->v;
     const bool latents = contrast_has_latents(v) && !v->hooked;
-    bool both;
     const char *dot = d->in->ascii ? " - " : " · ";
     switch (p) {
     case PART_POINTS: points_title(d, w, out, n); break;
@@ -251,8 +256,8 @@ static void title_of(const struct contrast_drawing *d, enum contrast_part p, int
     case PART_P: snprintf(out, n, "p of all units%s", v->log ? ", log" : ""); break;
     case PART_KEPT: kept_title(v, dot, w, out, n); break;
     default:
-        both = contrast_has_latents(v) || strcmp(unit_words(d->in->workbench)->one, "latent") == 0;
-        snprintf(out, n, both && w >= 34 ? "Neurons against latents" : "Against each other");
+        snprintf(out, n,
+                 has_saes(d) && w >= 34 ? "Neurons against latents" : "Against each other");
         break;
     }
 }
