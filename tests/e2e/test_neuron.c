@@ -301,6 +301,23 @@ static void test_inserted(void **state)
                  1e-4);
     json_decref(root);
     json_decref(golden);
+    golden = golden_json("study/neuron_chains.json");
+    root =
+        JSON_OF(&with_cache, "neuron", "chains", "attn_1/418", SAE, SAE, "--hook=layers.3.attn.out",
+                "--insert=sae", "--on-at=3", "--off-at=-0.5", "--from=3", "--to=20", "--limit=12",
+                "--later=L2N442,attn_3/92,attn_3/219,L3N909", "--top=100");
+    ends = json_object_get(json_object_get(golden, "inserted"), "on");
+    row = json_array_get(get_list(root, "links"), 4);
+    assert_string_equal(get_string(row, "from"), "L2N442");
+    assert_string_equal(get_string(row, "to"), "attn_3/92");
+    expect_close(
+        get_number(row, "on"),
+        json_number_value(json_array_get(json_array_get(json_object_get(ends, "link"), 0), 1)),
+        1e-4);
+    assert_int_equal(json_array_size(get_list(root, "rows")),
+                     2 * json_array_size(json_object_get(ends, "chains")));
+    json_decref(root);
+    json_decref(golden);
     struct run_result r;
     run_glimt(&r, &with_cache, "neuron", "means", "L2N442", SAE, SAE, "--hook=layers.3.attn.out",
               "--insert=attn_1=sae", "--from=3", NULL);
@@ -375,7 +392,7 @@ static void test_chains_of_the_reference(void **state)
     (void)state;
     need_demo();
     json_t *golden = golden_json("study/neuron_chains.json"), *row,
-           *on = json_object_get(golden, "on");
+           *on = json_object_get(json_object_get(golden, "plain"), "on");
     json_t *root = JSON_OF(&with_cache, "neuron", "chains", "attn_1/418",
                            "--sae=store/demo/sae.safetensors", "--from=3", "--to=20", "--texts=16",
                            "--limit=12", "--later=L2N442,L2N325,L3N909,L3N12", "--top=100");

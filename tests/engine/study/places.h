@@ -43,6 +43,17 @@ static inline void places_open(struct places *x)
     places_open_first(x, 64);
 }
 
+/* With the SAE a second time, at attn.out of layer 3. */
+static inline void places_open_inserted(struct places *x, int64_t n)
+{
+    struct dict *again = NULL;
+    struct error e = {0};
+    places_open_first(x, n);
+    if (!dict_open(x->demo.backend, "store/demo/sae.safetensors", NULL, &again, &e) ||
+        !dict_set_add(&x->set, again, (struct point){3, SITE_ATTN_OUT}, &e))
+        fail_msg("%s", e.text);
+}
+
 static inline void places_close(struct places *x)
 {
     json_decref(x->golden);

@@ -35,7 +35,7 @@ static void say_chains(const struct places *x, struct params *p)
     struct unit_id unit[8];
     double shift[8];
     for (size_t i = 0; i < size; i++) {
-        const size_t from = i < 2 ? 1 - i : i; /* of a layer the order stays */
+        const size_t from = i < 2 ? 1 - i : i; /* of a step the order stays */
         unit[size - 1 - i] = unit_of(x, json_string_value(item(later, size - 1 - from)));
         shift[size - 1 - i] = item_of(json_object_get(x->golden, "shift"), size - 1 - from);
     }
@@ -57,7 +57,7 @@ static size_t index_of(const json_t *names, const char *name)
     return i;
 }
 
-static void check_links(const struct places *x, const struct table *t)
+static void check_links(const struct places *x, const struct table *t, int64_t links)
 {
     const json_t *later = json_object_get(x->golden, "later"),
                  *whole = json_object_get(x->golden, "whole");
@@ -74,7 +74,7 @@ static void check_links(const struct places *x, const struct table *t)
         near(cell(t, row, "share"), cell(t, row, "on") / cell(t, row, "whole"), 1e-9, "share", row,
              0);
     }
-    assert_int_equal(t->n_rows, 4 + 2 * 2); /* two units of a layer, two of the next */
+    assert_int_equal(t->n_rows, links);
 }
 
 static void check_losses(const struct places *x, const struct table *t)
@@ -125,26 +125,45 @@ static void check_chains(const struct places *x, const struct table *t, const st
             near(sum[base][cls], cell(losses, cls, base ? "off" : "on"), 1e-12, "sum", base, cls);
 }
 
-static void test_golden(void **state)
+static void check_golden(struct places *x, const char *which, const char *insert, int64_t links)
 {
-    struct places x;
     struct params p;
-    (void)state;
-    skip_when_quick();
-    places_open_first(&x, 12);
-    json_decref(x.golden);
-    x.golden = golden_json("study/neuron_chains.json");
+    struct error e = {0};
+    json_decref(x->golden);
+    json_t *golden = golden_json("study/neuron_chains.json");
+    x->golden = json_incref(json_object_get(golden, which));
+    json_decref(golden);
     params_init(&p, chains_study.params);
-    say_chains(&x, &p);
-    struct study *s = study_done(&chains_study, &x.in, &p);
+    assert_true(params_parse(&p, "insert", insert, &e));
+    say_chains(x, &p);
+    struct study *s = study_done(&chains_study, &x->in, &p);
     struct table_set *set = chains_study.tables(s);
-    check_links(&x, table_set_find(set, "links"));
-    check_losses(&x, table_set_find(set, "losses"));
-    check_chains(&x, table_set_find(set, "rows"), table_set_find(set, "losses"));
+    check_links(x, table_set_find(set, "links"), links);
+    check_losses(x, table_set_find(set, "losses"));
+    check_chains(x, table_set_find(set, "rows"), table_set_find(set, "losses"));
     table_set_unref(set);
     chains_study.free(s);
     params_release(&p);
-    places_close(&x);
+    places_close(x);
+}
+
+static void test_golden(void **state)
+{
+    struct places x;
+    (void)state;
+    skip_when_quick();
+    places_open_first(&x, 12);
+    check_golden(&x, "plain", NULL, 4 + 2 * 2); /* two units of a layer, two of the next */
+}
+
+/* Through latents of SAEs that are inserted, too, between a neuron and one of the layer behind. */
+static void test_inserted(void **state)
+{
+    struct places x;
+    (void)state;
+    skip_when_quick();
+    places_open_inserted(&x, 12);
+    check_golden(&x, "inserted", "sae", 4 + 3 + 2);
 }
 
 static void test_refused(void **state)
@@ -246,9 +265,8 @@ static void test_going_on(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_golden),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_sums),
+        cmocka_unit_test(test_golden),   cmocka_unit_test(test_inserted),
+        cmocka_unit_test(test_refused),  cmocka_unit_test(test_sums),
         cmocka_unit_test(test_going_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,19 +8,12 @@
 #include "engine/study/stream.h"
 #include "tests/engine/study/runs_golden.h"
 
-/* The demo with its SAE at two layers' attn.out. */
 static void inserted_open(struct places *x)
 {
-    const struct point third = {3, SITE_ATTN_OUT};
-    struct dict *again = NULL;
-    struct error e = {0};
-    places_open_first(x, 8);
+    places_open_inserted(x, 8);
     json_decref(x->golden);
     x->golden = golden_json("study/neuron_inserted.json");
     assert_int_equal(number(x, "texts"), 8);
-    if (!dict_open(x->demo.backend, "store/demo/sae.safetensors", NULL, &again, &e) ||
-        !dict_set_add(&x->set, again, third, &e))
-        fail_msg("%s", e.text);
 }
 
 static void say(struct params *p, const char *name, const char *value)

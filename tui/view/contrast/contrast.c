@@ -256,8 +256,7 @@ static void title_of(const struct contrast_drawing *d, enum contrast_part p, int
     case PART_P: snprintf(out, n, "p of all units%s", v->log ? ", log" : ""); break;
     case PART_KEPT: kept_title(v, dot, w, out, n); break;
     default:
-        snprintf(out, n,
-                 has_saes(d) && w >= 34 ? "Neurons against latents" : "Against each other");
+        snprintf(out, n, has_saes(d) && w >= 34 ? "Neurons against latents" : "Against each other");
         break;
     }
 }
