@@ -13,9 +13,8 @@
 enum { STEPS_MAX = 32 };
 
 struct study {
-    struct probe_words words;
+    struct tallied by;                     /* by step */
     int32_t step[WORD_N_UNITS][STEPS_MAX]; /* s */
-    struct tally tally;                    /* by step */
     struct ready {                         /* the fold that was looked at last */
         bool there;
         int unit;
@@ -25,10 +24,7 @@ struct study {
         int32_t columns, hits; /* of the probe fitted last: the next one may be of as many */
     } ready;
 };
-
-struct partial {
-    struct tally_part tally;
-};
+_Static_assert(offsetof(struct study, by) == 0, "what is tallied stands first");
 
 static void forget(struct ready *r)
 {
@@ -42,7 +38,7 @@ static void kept_free(struct study *s)
     if (!s)
         return;
     forget(&s->ready);
-    probe_words_release(&s->words);
+    probe_words_release(&s->by.words);
     free(s);
 }
 
@@ -50,39 +46,25 @@ static bool kept_open(const struct study_in *in, const struct params *params, st
                       struct error *e)
 {
     struct study *s = xcalloc(1, sizeof *s);
-    if (!probe_words_init(&s->words, "kept", in, params, (int32_t)params_int(params, "folds"), e)) {
+    if (!probe_words_init(&s->by.words, "kept", in, params, (int32_t)params_int(params, "folds"),
+                          e)) {
         free(s);
         return false;
     }
-    for (int u = 0; u < s->words.n_units; u++) {
-        const int32_t n = words_columns(s->words.words, s->words.units[u])->n_cols;
+    s->by.name = "kept", s->by.what = "folds", s->by.varied = s->by.words.split.folds;
+    for (int u = 0; u < s->by.words.n_units; u++) {
+        const int32_t n = words_columns(s->by.words.words, s->by.words.units[u])->n_cols;
         for (int32_t step = 1; step < n && step > 0; step *= 2)
-            s->step[u][s->tally.n[u]++] = step;
-        s->step[u][s->tally.n[u]++] = n;
+            s->step[u][s->by.tally.n[u]++] = step;
+        s->step[u][s->by.tally.n[u]++] = n;
     }
     *out = s;
     return true;
 }
 
-static int64_t kept_chunks(const struct study *s)
-{
-    return tally_chunks(&s->tally, &s->words);
-}
-
-static void partial_free(struct partial *p)
-{
-    free(p);
-}
-
-static int64_t partial_tokens(const struct partial *p)
-{
-    (void)p;
-    return 0;
-}
-
 static void prepare(struct study *s, const struct probe_at *at)
 {
-    const struct probe_words *p = &s->words;
+    const struct probe_words *p = &s->by.words;
     struct ready *r = &s->ready;
     if (r->there && r->unit == at->unit && r->fold == at->fold)
         return;
@@ -97,8 +79,8 @@ static void prepare(struct study *s, const struct probe_at *at)
 
 static struct partial *kept_chunk(struct study *s, int64_t i, struct run *run)
 {
-    const struct probe_words *p = &s->words;
-    const struct probe_at at = tally_chunk(&s->tally, p, i);
+    const struct probe_words *p = &s->by.words;
+    const struct probe_at at = tallied_at(&s->by, i);
     const int32_t most = s->step[at.unit][at.at];
     struct ready *r = &s->ready;
     prepare(s, &at);
@@ -118,52 +100,27 @@ static struct partial *kept_chunk(struct study *s, int64_t i, struct run *run)
         forget(r);
         return NULL;
     }
-    struct partial *part = xcalloc(1, sizeof *part);
-    part->tally = (struct tally_part){at.unit, at.at, probe_words_tested(p, at.fold), r->hits};
-    return part;
-}
-
-static void kept_fold(struct study *s, int64_t i, const struct partial *p)
-{
-    (void)i;
-    tally_add(&s->tally, &p->tally);
-}
-
-/* ---- checkpoints */
-static void kept_save(const struct study *s, struct blob_writer *b)
-{
-    blob_add_i64(b, s->words.split.folds);
-    blob_add_i64(b, s->words.l.n);
-    tally_save(&s->tally, s->words.n_units, b);
-}
-
-static bool kept_load(struct study *s, struct blob_reader *r, struct error *e)
-{
-    const bool ok = blob_i64(r) == s->words.split.folds && blob_i64(r) == s->words.l.n &&
-                    tally_load(&s->tally, s->words.n_units, s->words.l.n, r);
-    return (ok && blob_end(r)) ||
-           error_set(e, ERROR_INPUT, "kept: a checkpoint does not hold the counts of %d folds",
-                     s->words.split.folds);
+    return tallied_part(&at, probe_words_tested(p, at.fold), r->hits);
 }
 
 /* ---- tables */
 static int neurons_of(const struct study *s)
 {
-    return s->words.units[0] == WORD_NEURONS ? 0 : 1;
+    return s->by.words.units[0] == WORD_NEURONS ? 0 : 1;
 }
 
 /* What the neurons know beyond chance; NaN: nothing that chance does not. */
 static double known(const struct study *s)
 {
-    const int u = neurons_of(s), all = s->tally.n[u] - 1;
-    const double chance = probe_words_chance(&s->words);
-    const struct interval ci = share_interval(s->tally.hits[u][all], s->tally.tested[u]);
-    return ci.lo > chance ? tally_accuracy(&s->tally, u, all) - chance : (double)NAN;
+    const int u = neurons_of(s), all = s->by.tally.n[u] - 1;
+    const double chance = probe_words_chance(&s->by.words);
+    const struct interval ci = share_interval(s->by.tally.hits[u][all], s->by.tally.tested[u]);
+    return ci.lo > chance ? tally_accuracy(&s->by.tally, u, all) - chance : (double)NAN;
 }
 
 static double kept(const struct study *s, int u, int k)
 {
-    return (tally_accuracy(&s->tally, u, k) - probe_words_chance(&s->words)) / known(s);
+    return (tally_accuracy(&s->by.tally, u, k) - probe_words_chance(&s->by.words)) / known(s);
 }
 
 enum { R_UNITS, R_S, R_ACCURACY, R_LO, R_HI, R_KEPT };
@@ -178,13 +135,14 @@ static struct table *rows_table(const struct study *s)
     table_column(t, "ci95.lo", "share", "Wilson's interval", COLUMN_F64, COLUMN_LO);
     table_column(t, "ci95.hi", "share", "", COLUMN_F64, COLUMN_HI);
     table_column(t, "kept", "", "of what all neurons know beyond chance", COLUMN_F64, COLUMN_TEXT);
-    for (int u = 0; u < s->words.n_units; u++)
-        for (int k = 0; k < s->tally.n[u]; k++) {
+    for (int u = 0; u < s->by.words.n_units; u++)
+        for (int k = 0; k < s->by.tally.n[u]; k++) {
             const int64_t row = table_row(t);
-            const struct interval ci = share_interval(s->tally.hits[u][k], s->tally.tested[u]);
-            table_set_str(t, row, R_UNITS, word_units_name[s->words.units[u]]);
+            const struct interval ci =
+                share_interval(s->by.tally.hits[u][k], s->by.tally.tested[u]);
+            table_set_str(t, row, R_UNITS, word_units_name[s->by.words.units[u]]);
             table_set_i64(t, row, R_S, s->step[u][k]);
-            table_set_f64(t, row, R_ACCURACY, tally_accuracy(&s->tally, u, k));
+            table_set_f64(t, row, R_ACCURACY, tally_accuracy(&s->by.tally, u, k));
             table_set_f64(t, row, R_LO, ci.lo);
             table_set_f64(t, row, R_HI, ci.hi);
             table_set_f64(t, row, R_KEPT, kept(s, u, k));
@@ -203,13 +161,13 @@ static struct table *sets_table(const struct study *s)
     table_column(t, "chance", "share", "the largest class", COLUMN_F64, COLUMN_TEXT);
     table_column(t, "localisation", "", "the least s with kept ≥ 0.9", COLUMN_I64, COLUMN_TEXT);
     table_column(t, "information_loss", "", "1 − kept of all", COLUMN_F64, COLUMN_TEXT);
-    for (int u = 0; u < s->words.n_units; u++) {
+    for (int u = 0; u < s->by.words.n_units; u++) {
         const int64_t row = table_row(t);
-        const int all = s->tally.n[u] - 1;
-        table_set_str(t, row, S_UNITS, word_units_name[s->words.units[u]]);
-        table_set_i64(t, row, S_TESTED, s->tally.tested[u]);
-        table_set_f64(t, row, S_ACCURACY, tally_accuracy(&s->tally, u, all));
-        table_set_f64(t, row, S_CHANCE, probe_words_chance(&s->words));
+        const int all = s->by.tally.n[u] - 1;
+        table_set_str(t, row, S_UNITS, word_units_name[s->by.words.units[u]]);
+        table_set_i64(t, row, S_TESTED, s->by.tally.tested[u]);
+        table_set_f64(t, row, S_ACCURACY, tally_accuracy(&s->by.tally, u, all));
+        table_set_f64(t, row, S_CHANCE, probe_words_chance(&s->by.words));
         table_set_f64(t, row, S_LOSS, 1 - kept(s, u, all));
         for (int k = all; k >= 0; k--)
             if (kept(s, u, k) >= .9)
@@ -217,7 +175,7 @@ static struct table *sets_table(const struct study *s)
     }
     if (isnan(known(s)))
         table_note(t, "all neurons are within their interval of chance: there is nothing to keep");
-    probe_words_note(&s->words, t);
+    probe_words_note(&s->by.words, t);
     return t;
 }
 
@@ -241,11 +199,6 @@ const struct study_ops kept_study = {.name = "kept",
                                      .needs = &words_study,
                                      .open = kept_open,
                                      .free = kept_free,
-                                     .n_chunks = kept_chunks,
                                      .chunk = kept_chunk,
-                                     .partial_free = partial_free,
-                                     .partial_tokens = partial_tokens,
-                                     .fold = kept_fold,
-                                     .save = kept_save,
-                                     .load = kept_load,
+                                     TALLIED_OPS,
                                      .tables = kept_tables};

@@ -68,23 +68,34 @@ struct tally {
     int32_t n[WORD_N_UNITS]; /* how many a study varies */
     int64_t tested[WORD_N_UNITS], hits[WORD_N_UNITS][TALLY_MAX];
 };
-struct tally_part { /* one probe: of one fold of one set of units */
-    int unit;
-    int32_t at, tested, hits; /* at: which of what varies; words are counted once, at 0 */
+/* What begins a study that fits a probe a chunk: units by units, fold by fold, then what varies. */
+struct tallied {
+    struct probe_words words;
+    struct tally tally;
+    const char *name,
+        *what; /* the study; what its checkpoints say how many there are of: "folds" */
+    int64_t varied;
 };
-/* Chunks of a study that fits a probe each: units by units, fold by fold, then what varies. */
-struct probe_at {
+struct probe_at { /* a chunk */
     int unit;
-    int32_t fold, at;
+    int32_t fold, at; /* at: which of what varies; words are counted once, at 0 */
 };
-int64_t tally_chunks(const struct tally *, const struct probe_words *);
-struct probe_at tally_chunk(const struct tally *, const struct probe_words *, int64_t chunk);
-void tally_add(struct tally *, const struct tally_part *);
+struct probe_at tallied_at(const struct tallied *, int64_t chunk);
+/* A chunk's partial. */
+struct partial *tallied_part(const struct probe_at *, int32_t tested, int32_t hits);
 /* NaN: nothing was tested. */
 double tally_accuracy(const struct tally *, int unit, int32_t i);
-void tally_save(const struct tally *, int n_units, struct blob_writer *);
-/* False: these are no counts of at most n_words words. */
-bool tally_load(struct tally *, int n_units, int32_t n_words, struct blob_reader *);
+/* ---- of its study_ops */
+int64_t tallied_chunks(const struct study *);
+void tallied_partial_free(struct partial *);
+int64_t tallied_partial_tokens(const struct partial *);
+void tallied_fold(struct study *, int64_t chunk, const struct partial *);
+void tallied_save(const struct study *, struct blob_writer *);
+bool tallied_load(struct study *, struct blob_reader *, struct error *e);
+#define TALLIED_OPS                                                                                \
+    .n_chunks = tallied_chunks, .partial_free = tallied_partial_free,                              \
+    .partial_tokens = tallied_partial_tokens, .fold = tallied_fold, .save = tallied_save,          \
+    .load = tallied_load
 
 #define STUDY_PROBE_ROWS                                                                           \
     STUDY_WORDS_ROWS, STUDY_QUESTION_ROWS,                                                         \

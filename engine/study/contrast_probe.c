@@ -8,10 +8,9 @@
 enum { CONTROLS_MAX = TALLY_MAX - 1 };
 
 struct study {
-    struct probe_words words;
+    struct tallied by; /* the true labels, then by control task */
     int32_t n_controls;
     uint8_t *label[1 + CONTROLS_MAX]; /* [n]; 0: the true ones */
-    struct tally tally;               /* the true labels, then by control task */
     struct ready { /* the fold that was looked at last: its probes are fitted to one matrix */
         bool there;
         int unit;
@@ -21,10 +20,7 @@ struct study {
         struct prober prober;
     } ready;
 };
-
-struct partial {
-    struct tally_part tally;
-};
+_Static_assert(offsetof(struct study, by) == 0, "what is tallied stands first");
 
 static void forget(struct ready *r)
 {
@@ -43,22 +39,22 @@ static void probe_free(struct study *s)
     forget(&s->ready);
     for (int32_t c = 0; c <= s->n_controls; c++)
         free(s->label[c]);
-    probe_words_release(&s->words);
+    probe_words_release(&s->by.words);
     free(s);
 }
 
 static void permute_labels(struct study *s)
 {
-    const size_t n = (size_t)s->words.l.n;
+    const size_t n = (size_t)s->by.words.l.n;
     int32_t *from = xcalloc(n + 1, sizeof *from);
     for (int32_t c = 0; c <= s->n_controls; c++) {
         s->label[c] = xcalloc(n + 1, 1);
         for (size_t w = 0; w < n; w++)
             from[w] = (int32_t)w;
         if (c > 0)
-            rng_shuffle(&s->words.rng, from, n);
+            rng_shuffle(&s->by.words.rng, from, n);
         for (size_t w = 0; w < n; w++)
-            s->label[c][w] = s->words.l.label[from[w]];
+            s->label[c][w] = s->by.words.l.label[from[w]];
     }
     free(from);
 }
@@ -68,38 +64,23 @@ static bool probe_open(const struct study_in *in, const struct params *params, s
 {
     struct study *s = xcalloc(1, sizeof *s);
     const int32_t folds = params_has(params, "folds") ? (int32_t)params_int(params, "folds") : 1;
-    if (!probe_words_init(&s->words, "probe", in, params, folds, e)) {
+    if (!probe_words_init(&s->by.words, "probe", in, params, folds, e)) {
         free(s);
         return false;
     }
     s->n_controls = (int32_t)params_int(params, "controls");
-    for (int u = 0; u < s->words.n_units; u++)
-        s->tally.n[u] = 1 + s->n_controls;
+    s->by.name = "probe", s->by.what = "control tasks", s->by.varied = s->n_controls;
+    for (int u = 0; u < s->by.words.n_units; u++)
+        s->by.tally.n[u] = 1 + s->n_controls;
     permute_labels(s);
     *out = s;
     return true;
 }
 
-static int64_t probe_chunks(const struct study *s)
-{
-    return tally_chunks(&s->tally, &s->words);
-}
-
-static void partial_free(struct partial *p)
-{
-    free(p);
-}
-
-static int64_t partial_tokens(const struct partial *p)
-{
-    (void)p;
-    return 0;
-}
-
 /* False: interrupted. */
 static bool prepare(struct study *s, const struct probe_at *at, struct run *run)
 {
-    const struct probe_words *p = &s->words;
+    const struct probe_words *p = &s->by.words;
     struct ready *r = &s->ready;
     if (r->there && r->unit == at->unit && r->fold == at->fold)
         return true;
@@ -117,46 +98,18 @@ static bool prepare(struct study *s, const struct probe_at *at, struct run *run)
 
 static struct partial *probe_chunk(struct study *s, int64_t i, struct run *run)
 {
-    const struct probe_at at = tally_chunk(&s->tally, &s->words, i);
+    const struct probe_at at = tallied_at(&s->by, i);
     if (!prepare(s, &at, run))
         return NULL;
-    struct partial *part = xcalloc(1, sizeof *part);
-    part->tally = (struct tally_part){at.unit, at.at, s->ready.prober.n_test, 0};
     s->ready.prober.run = run;
-    part->tally.hits = prober_hits(&s->ready.prober, s->label[at.at]);
-    if (run_ok(run))
-        return part;
-    partial_free(part);
-    return NULL;
-}
-
-static void probe_fold(struct study *s, int64_t i, const struct partial *p)
-{
-    (void)i;
-    tally_add(&s->tally, &p->tally);
-}
-
-/* ---- checkpoints */
-static void probe_save(const struct study *s, struct blob_writer *b)
-{
-    blob_add_i64(b, s->n_controls);
-    blob_add_i64(b, s->words.l.n);
-    tally_save(&s->tally, s->words.n_units, b);
-}
-
-static bool probe_load(struct study *s, struct blob_reader *r, struct error *e)
-{
-    const bool ok = blob_i64(r) == s->n_controls && blob_i64(r) == s->words.l.n &&
-                    tally_load(&s->tally, s->words.n_units, s->words.l.n, r);
-    return (ok && blob_end(r)) ||
-           error_set(e, ERROR_INPUT, "probe: a checkpoint does not hold the counts of %d tasks",
-                     s->n_controls + 1);
+    const int32_t hits = prober_hits(&s->ready.prober, s->label[at.at]);
+    return run_ok(run) ? tallied_part(&at, s->ready.prober.n_test, hits) : NULL;
 }
 
 /* ---- tables */
 static double selectivity(const struct study *s, int u, int32_t control)
 {
-    return tally_accuracy(&s->tally, u, 0) - tally_accuracy(&s->tally, u, control);
+    return tally_accuracy(&s->by.tally, u, 0) - tally_accuracy(&s->by.tally, u, control);
 }
 
 enum { R_UNITS, R_CONTROL, R_ACCURACY, R_CONTROL_ACCURACY, R_SELECTIVITY };
@@ -170,13 +123,13 @@ static struct table *rows_table(const struct study *s)
     table_column(t, "control_accuracy", "share", "the same of the control task", COLUMN_F64,
                  COLUMN_TEXT);
     table_column(t, "selectivity", "", "accuracy − control_accuracy", COLUMN_F64, COLUMN_Y);
-    for (int u = 0; u < s->words.n_units; u++)
+    for (int u = 0; u < s->by.words.n_units; u++)
         for (int32_t c = 1; c <= s->n_controls; c++) {
             const int64_t row = table_row(t);
-            table_set_str(t, row, R_UNITS, word_units_name[s->words.units[u]]);
+            table_set_str(t, row, R_UNITS, word_units_name[s->by.words.units[u]]);
             table_set_i64(t, row, R_CONTROL, c);
-            table_set_f64(t, row, R_ACCURACY, tally_accuracy(&s->tally, u, 0));
-            table_set_f64(t, row, R_CONTROL_ACCURACY, tally_accuracy(&s->tally, u, c));
+            table_set_f64(t, row, R_ACCURACY, tally_accuracy(&s->by.tally, u, 0));
+            table_set_f64(t, row, R_CONTROL_ACCURACY, tally_accuracy(&s->by.tally, u, c));
             table_set_f64(t, row, R_SELECTIVITY, selectivity(s, u, c));
         }
     return t;
@@ -207,24 +160,24 @@ static struct table *sets_table(const struct study *s)
     table_column(t, "wins", "", "control tasks in which they beat the other units", COLUMN_I64,
                  COLUMN_TEXT);
     double of_control[CONTROLS_MAX + 1], mean, sd;
-    for (int u = 0; u < s->words.n_units; u++) {
+    for (int u = 0; u < s->by.words.n_units; u++) {
         const int64_t row = table_row(t);
-        const struct interval ci = share_interval(s->tally.hits[u][0], s->tally.tested[u]);
+        const struct interval ci = share_interval(s->by.tally.hits[u][0], s->by.tally.tested[u]);
         for (int32_t c = 1; c <= s->n_controls; c++)
             of_control[c - 1] = selectivity(s, u, c);
         mean_and_sd(of_control, s->n_controls, &mean, &sd);
-        table_set_str(t, row, S_UNITS, word_units_name[s->words.units[u]]);
-        table_set_i64(t, row, S_TESTED, s->tally.tested[u]);
-        table_set_f64(t, row, S_ACCURACY, tally_accuracy(&s->tally, u, 0));
+        table_set_str(t, row, S_UNITS, word_units_name[s->by.words.units[u]]);
+        table_set_i64(t, row, S_TESTED, s->by.tally.tested[u]);
+        table_set_f64(t, row, S_ACCURACY, tally_accuracy(&s->by.tally, u, 0));
         table_set_f64(t, row, S_LO, ci.lo);
         table_set_f64(t, row, S_HI, ci.hi);
-        table_set_f64(t, row, S_CHANCE, probe_words_chance(&s->words));
+        table_set_f64(t, row, S_CHANCE, probe_words_chance(&s->by.words));
         table_set_f64(t, row, S_SELECTIVITY, mean);
         table_set_f64(t, row, S_SD, sd);
-        if (s->words.n_units > 1)
+        if (s->by.words.n_units > 1)
             table_set_i64(t, row, S_WINS, wins(s, u));
     }
-    probe_words_note(&s->words, t);
+    probe_words_note(&s->by.words, t);
     return t;
 }
 
@@ -250,11 +203,6 @@ const struct study_ops probe_study = {.name = "probe",
                                       .needs = &words_study,
                                       .open = probe_open,
                                       .free = probe_free,
-                                      .n_chunks = probe_chunks,
                                       .chunk = probe_chunk,
-                                      .partial_free = partial_free,
-                                      .partial_tokens = partial_tokens,
-                                      .fold = probe_fold,
-                                      .save = probe_save,
-                                      .load = probe_load,
+                                      TALLIED_OPS,
                                       .tables = probe_tables};

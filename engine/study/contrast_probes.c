@@ -117,28 +117,19 @@ void prober_release(struct prober *p)
 }
 
 /* ---- what they get right */
-void tally_add(struct tally *t, const struct tally_part *p)
+struct partial { /* one probe: of one fold of one set of units */
+    struct probe_at at;
+    int32_t tested, hits;
+};
+
+static struct tallied *tallied_of(struct study *s)
 {
-    t->tested[p->unit] += p->at == 0 ? p->tested : 0;
-    t->hits[p->unit][p->at] += p->hits;
+    return (struct tallied *)(void *)s;
 }
 
-int64_t tally_chunks(const struct tally *t, const struct probe_words *p)
+static const struct tallied *the_tallied_of(const struct study *s)
 {
-    int64_t n = 0;
-    for (int u = 0; u < p->n_units; u++)
-        n += (int64_t)t->n[u] * p->split.folds;
-    return n;
-}
-
-struct probe_at tally_chunk(const struct tally *t, const struct probe_words *p, int64_t chunk)
-{
-    struct probe_at at = {0};
-    while (chunk >= (int64_t)t->n[at.unit] * p->split.folds)
-        chunk -= (int64_t)t->n[at.unit++] * p->split.folds;
-    at.fold = (int32_t)(chunk / t->n[at.unit]);
-    at.at = (int32_t)(chunk % t->n[at.unit]);
-    return at;
+    return (const struct tallied *)(const void *)s;
 }
 
 double tally_accuracy(const struct tally *t, int unit, int32_t i)
@@ -146,16 +137,65 @@ double tally_accuracy(const struct tally *t, int unit, int32_t i)
     return t->tested[unit] > 0 ? (double)t->hits[unit][i] / (double)t->tested[unit] : (double)NAN;
 }
 
-void tally_save(const struct tally *t, int n_units, struct blob_writer *b)
+int64_t tallied_chunks(const struct study *s)
 {
-    for (int u = 0; u < n_units; u++) {
-        blob_add_i64(b, t->tested[u]);
-        for (int32_t i = 0; i < t->n[u]; i++)
-            blob_add_i64(b, t->hits[u][i]);
+    const struct tallied *by = the_tallied_of(s);
+    int64_t n = 0;
+    for (int u = 0; u < by->words.n_units; u++)
+        n += (int64_t)by->tally.n[u] * by->words.split.folds;
+    return n;
+}
+
+struct probe_at tallied_at(const struct tallied *by, int64_t chunk)
+{
+    const struct tally *t = &by->tally;
+    struct probe_at at = {0};
+    while (chunk >= (int64_t)t->n[at.unit] * by->words.split.folds)
+        chunk -= (int64_t)t->n[at.unit++] * by->words.split.folds;
+    at.fold = (int32_t)(chunk / t->n[at.unit]);
+    at.at = (int32_t)(chunk % t->n[at.unit]);
+    return at;
+}
+
+struct partial *tallied_part(const struct probe_at *at, int32_t tested, int32_t hits)
+{
+    struct partial *p = xcalloc(1, sizeof *p);
+    *p = (struct partial){*at, tested, hits};
+    return p;
+}
+
+void tallied_partial_free(struct partial *p)
+{
+    free(p);
+}
+
+int64_t tallied_partial_tokens(const struct partial *p)
+{
+    (void)p;
+    return 0;
+}
+
+void tallied_fold(struct study *s, int64_t chunk, const struct partial *p)
+{
+    struct tally *t = &tallied_of(s)->tally;
+    (void)chunk;
+    t->tested[p->at.unit] += p->at.at == 0 ? p->tested : 0;
+    t->hits[p->at.unit][p->at.at] += p->hits;
+}
+
+void tallied_save(const struct study *s, struct blob_writer *b)
+{
+    const struct tallied *by = the_tallied_of(s);
+    blob_add_i64(b, by->varied);
+    blob_add_i64(b, by->words.l.n);
+    for (int u = 0; u < by->words.n_units; u++) {
+        blob_add_i64(b, by->tally.tested[u]);
+        for (int32_t i = 0; i < by->tally.n[u]; i++)
+            blob_add_i64(b, by->tally.hits[u][i]);
     }
 }
 
-bool tally_load(struct tally *t, int n_units, int32_t n_words, struct blob_reader *r)
+static bool load_counts(struct tally *t, int n_units, int32_t n_words, struct blob_reader *r)
 {
     bool ok = true;
     for (int u = 0; ok && u < n_units; u++) {
@@ -167,6 +207,16 @@ bool tally_load(struct tally *t, int n_units, int32_t n_words, struct blob_reade
         }
     }
     return ok;
+}
+
+bool tallied_load(struct study *s, struct blob_reader *r, struct error *e)
+{
+    struct tallied *by = tallied_of(s);
+    const bool ok = blob_i64(r) == by->varied && blob_i64(r) == by->words.l.n &&
+                    load_counts(&by->tally, by->words.n_units, by->words.l.n, r);
+    return (ok && blob_end(r)) ||
+           error_set(e, ERROR_INPUT, "%s: a checkpoint does not hold the counts of %lld %s",
+                     by->name, (long long)by->varied, by->what);
 }
 
 /* ---- ranks */

@@ -168,15 +168,20 @@ static void add_losses(struct work *w, const struct landed *landed)
     free(loss);
 }
 
+static void begin_batch(struct work *w, struct run *run, const struct pass_batch *b, unsigned want,
+                        struct landed *landed)
+{
+    struct batch batch = sequences_batch(b->seq);
+    w->run = run, w->b = b;
+    w->stats = xreallocarray(w->stats, (size_t)b->n_rows + 1, 2 * sizeof *w->stats);
+    lane_front(run, &w->s->place, &batch, &b->state, want, landed);
+}
+
 static void take_batch(void *arg, struct run *run, const struct pass_batch *b)
 {
     struct work *w = arg;
-    struct study *s = w->s;
-    struct batch batch = sequences_batch(b->seq);
     struct landed landed;
-    w->run = run, w->b = b;
-    w->stats = xreallocarray(w->stats, (size_t)b->n_rows + 1, 2 * sizeof *w->stats);
-    lane_front(run, &s->place, &batch, &b->state, LAND_INSERTED, &landed);
+    begin_batch(w, run, b, LAND_INSERTED, &landed);
     add_values(w, landed.hook.value);
     count_active(w, &landed.codes);
     add_rebuilt(w, &landed, AS_IS, landed.yhat);
@@ -188,11 +193,8 @@ static void try_batch(void *arg, struct run *run, const struct pass_batch *b)
 {
     struct work *w = arg;
     struct study *s = w->s;
-    struct batch batch = sequences_batch(b->seq);
     struct landed landed;
-    w->run = run, w->b = b;
-    w->stats = xreallocarray(w->stats, (size_t)b->n_rows + 1, 2 * sizeof *w->stats);
-    lane_front(run, &s->place, &batch, &b->state, 0, &landed);
+    begin_batch(w, run, b, 0, &landed);
     for (int r = AS_IS + 1; r < N_READINGS; r++) {
         struct arena_mark mark = arena_mark(run->arena);
         struct code f;

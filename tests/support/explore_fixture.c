@@ -4,6 +4,7 @@
 #include "engine/base/strbuf.h"
 #include "engine/session/session_private.h"
 #include "engine/text/utf8.h"
+#include "tests/support/held_jobs.h"
 #include "tests/support/requests.h"
 #include "tests/support/testdata.h"
 #include "tests/support/unit.h"
@@ -209,22 +210,13 @@ static void cancel(void *arg, uint64_t id)
 
 static bool get(void *arg, uint64_t id, struct job *out)
 {
-    struct explore_fixture *f = arg;
-    if (id == 0 || id > (uint64_t)f->n_jobs)
-        return false;
-    *out = f->job[id - 1];
-    request_copy(&out->request, &f->job[id - 1].request);
-    if (out->tables)
-        table_set_ref(out->tables);
-    return true;
+    const struct explore_fixture *f = arg;
+    return held_job(f->job, f->n_jobs, id, out);
 }
 
 static int list(void *arg, uint64_t *id, int max)
 {
-    struct explore_fixture *f = arg;
-    for (int i = 0; i < f->n_jobs && i < max; i++)
-        id[i] = (uint64_t)(f->n_jobs - i);
-    return f->n_jobs;
+    return held_jobs(((const struct explore_fixture *)arg)->n_jobs, id, max);
 }
 
 void fixture_host(struct explore_fixture *f)

@@ -2,6 +2,7 @@
 #include "tests/support/latents_scene.h"
 #include "engine/base/memory.h"
 #include "engine/base/strbuf.h"
+#include "tests/support/held_jobs.h"
 #include "tests/support/requests.h"
 #include "tui/shell/shell_private.h"
 #include <math.h>
@@ -243,20 +244,13 @@ static void cancel(void *arg, uint64_t id)
 
 static bool job(void *arg, uint64_t id, struct job *out)
 {
-    struct scene_jobs *a = arg;
-    if (id < 1 || id > (uint64_t)a->n)
-        return false;
-    *out = a->job[id - 1];
-    request_copy(&out->request, &a->job[id - 1].request);
-    out->tables = out->tables ? table_set_ref(out->tables) : NULL;
-    return true;
+    const struct scene_jobs *a = arg;
+    return held_job(a->job, a->n, id, out);
 }
 
 static int jobs(void *arg, uint64_t *id, int max)
 {
-    (void)id;
-    (void)max;
-    return ((struct scene_jobs *)arg)->n;
+    return held_jobs(((const struct scene_jobs *)arg)->n, id, max);
 }
 
 /* ---- the view in its surroundings */

@@ -3,6 +3,7 @@
 #include "engine/base/memory.h"
 #include "engine/base/strbuf.h"
 #include "tests/support/effort.h"
+#include "tests/support/held_jobs.h"
 #include "tests/support/testdata.h"
 #include "tests/support/unit.h"
 #include "tui/shell/shell_private.h"
@@ -35,22 +36,13 @@ static void cancel(void *arg, uint64_t id)
 
 static bool copy_job(void *arg, uint64_t id, struct job *out)
 {
-    struct view_fixture *f = arg;
-    if (id == 0 || id > (uint64_t)f->n_jobs)
-        return false;
-    *out = f->job[id - 1];
-    request_copy(&out->request, &f->job[id - 1].request);
-    if (out->tables)
-        table_set_ref(out->tables);
-    return true;
+    const struct view_fixture *f = arg;
+    return held_job(f->job, f->n_jobs, id, out);
 }
 
 static int list_jobs(void *arg, uint64_t *id, int max)
 {
-    struct view_fixture *f = arg;
-    for (int i = 0; i < max && i < f->n_jobs; i++)
-        id[i] = f->job[f->n_jobs - 1 - i].id;
-    return f->n_jobs;
+    return held_jobs(((const struct view_fixture *)arg)->n_jobs, id, max);
 }
 
 struct job *view_fixture_job(struct view_fixture *f, const struct request *r)

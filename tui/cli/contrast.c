@@ -7,21 +7,11 @@
 
 static const struct study_values none;
 
-static bool plain(struct cli *cli, const void *values, int n, char **operand,
-                  const char *const *names, struct error *e)
-{
-    struct inquiry q;
-    bool ok = inquiry_run(&q, cli, values, cli->command->query, n, operand, e) &&
-              inquiry_print(&q, inquiry_json(&q, names), names, NULL, e);
-    inquiry_release(&q);
-    return ok;
-}
-
 /* ---- words */
 static bool words(struct cli *cli, const void *values, int n, char **operand, struct error *e)
 {
     static const char *const names[] = {"words", NULL};
-    return plain(cli, values, n, operand, names, e);
+    return inquiry_plain(cli, values, cli->command->query, n, operand, names, e);
 }
 
 const struct command contrast_words_command = {
@@ -83,7 +73,7 @@ const struct command contrast_ttest_command = {
 static bool points(struct cli *cli, const void *values, int n, char **operand, struct error *e)
 {
     static const char *const names[] = {"rows", NULL};
-    return plain(cli, values, n, operand, names, e);
+    return inquiry_plain(cli, values, cli->command->query, n, operand, names, e);
 }
 
 const struct command contrast_points_command = {
@@ -103,7 +93,7 @@ const struct command contrast_points_command = {
 static bool probe(struct cli *cli, const void *values, int n, char **operand, struct error *e)
 {
     static const char *const names[] = {"rows", "sets", "words", NULL};
-    return plain(cli, values, n, operand, names, e);
+    return inquiry_plain(cli, values, cli->command->query, n, operand, names, e);
 }
 
 const struct command contrast_probe_command = {
@@ -187,7 +177,7 @@ const struct command contrast_kept_command = {
 static bool compare(struct cli *cli, const void *values, int n, char **operand, struct error *e)
 {
     static const char *const names[] = {"rows", "words", NULL};
-    return plain(cli, values, n, operand, names, e);
+    return inquiry_plain(cli, values, cli->command->query, n, operand, names, e);
 }
 
 const struct command contrast_compare_command = {

@@ -70,16 +70,6 @@ static bool ask(struct inquiry *q, struct cli *cli, const void *values, int n, c
            open_what_is_named(q, e) && inquiry_answer(q, e);
 }
 
-static bool plain(struct cli *cli, const void *values, int n, char **operand,
-                  const char *const *names, struct error *e)
-{
-    struct inquiry q;
-    bool ok = ask(&q, cli, values, n, operand, e) &&
-              inquiry_print(&q, inquiry_json(&q, names), names, NULL, e);
-    inquiry_release(&q);
-    return ok;
-}
-
 /* ---- tokens in colour, where there is any */
 static struct style token_style(const struct theme *theme, double value)
 {
@@ -124,6 +114,26 @@ static bool print_running_text(const struct inquiry *q, const char *name, struct
         add_running_text(t, theme, &q->cli->out);
     theme_free(theme);
     return true;
+}
+
+/* Tables for JSON and CSV, and those for people; tokens (NULL: none): one that they read aloud. */
+static bool print(struct cli *cli, const void *values, int n, char **operand,
+                  const char *const *json, const char *const *text, const char *tokens,
+                  struct error *e)
+{
+    struct inquiry q;
+    bool ok = ask(&q, cli, values, n, operand, e) &&
+              inquiry_print(&q, inquiry_json(&q, json),
+                            cli->opt.output == OUTPUT_TEXT ? text : json, NULL, e) &&
+              (!tokens || print_running_text(&q, tokens, e));
+    inquiry_release(&q);
+    return ok;
+}
+
+static bool plain(struct cli *cli, const void *values, int n, char **operand,
+                  const char *const *names, struct error *e)
+{
+    return print(cli, values, n, operand, names, names, NULL, e);
 }
 
 #define NEURON_COMMAND(name_, what, query_, run_)                                                  \
@@ -194,12 +204,7 @@ static bool boosts(struct cli *cli, const void *values, int n, char **operand, s
                                                                           "rows", "boosted",
                                                                           "inhibited", "histogram",
                                                                           NULL};
-    struct inquiry q;
-    bool ok = ask(&q, cli, values, n, operand, e) &&
-              inquiry_print(&q, inquiry_json(&q, all), cli->opt.output == OUTPUT_TEXT ? text : all,
-                            NULL, e);
-    inquiry_release(&q);
-    return ok;
+    return print(cli, values, n, operand, all, text, NULL, e);
 }
 
 const struct command boosts_command =
@@ -223,11 +228,7 @@ static bool shift(struct cli *cli, const void *values, int n, char **operand, st
     static const char *const json[] = {"rows", "losses", "histogram", NULL}, *const text[] = {
                                                                                  "rows", "losses",
                                                                                  NULL};
-    struct inquiry q;
-    bool ok = ask(&q, cli, values, n, operand, e) &&
-              inquiry_print(&q, inquiry_json(&q, json), text, NULL, e);
-    inquiry_release(&q);
-    return ok;
+    return print(cli, values, n, operand, json, text, NULL, e);
 }
 
 const struct command shift_command = NEURON_COMMAND(
@@ -237,13 +238,7 @@ static bool examples(struct cli *cli, const void *values, int n, char **operand,
 {
     static const char *const json[] = {"rows", "examples", NULL}, *const text[] = {"examples",
                                                                                    NULL};
-    struct inquiry q;
-    bool ok = ask(&q, cli, values, n, operand, e) &&
-              inquiry_print(&q, inquiry_json(&q, json),
-                            cli->opt.output == OUTPUT_TEXT ? text : json, NULL, e) &&
-              print_running_text(&q, "rows", e);
-    inquiry_release(&q);
-    return ok;
+    return print(cli, values, n, operand, json, text, "rows", e);
 }
 
 const struct command neuron_examples_command = NEURON_COMMAND(
@@ -294,12 +289,7 @@ const struct command groups_command = {.name = "neuron groups",
 static bool position(struct cli *cli, const void *values, int n, char **operand, struct error *e)
 {
     static const char *const names[] = {"rows", "tokens", NULL};
-    struct inquiry q;
-    bool ok = ask(&q, cli, values, n, operand, e) &&
-              inquiry_print(&q, inquiry_json(&q, names), names, NULL, e) &&
-              print_running_text(&q, "tokens", e);
-    inquiry_release(&q);
-    return ok;
+    return print(cli, values, n, operand, names, names, "tokens", e);
 }
 
 const struct command position_command = {.name = "neuron position",

@@ -203,22 +203,12 @@ const struct command find_command = {
 };
 
 /* ---- those that print their tables as they are */
-static bool plain(struct cli *cli, const void *values, const struct query *query, int n,
-                  char **operand, const char *const *names, struct error *e)
-{
-    struct inquiry q;
-    bool ok = inquiry_run(&q, cli, values, query, n, operand, e) &&
-              inquiry_print(&q, inquiry_json(&q, names), names, NULL, e);
-    inquiry_release(&q);
-    return ok;
-}
-
 static bool histogram(struct cli *cli, const void *values, int n, char **operand, struct error *e)
 {
     static const char *const names[] = {"rows", "latents", NULL}, *const each[] = {"tokens", NULL};
     bool tokens = ((const struct study_values *)values)->tokens;
-    return plain(cli, values, tokens ? &tokens_query : &histogram_query, n, operand,
-                 tokens ? each : names, e);
+    return inquiry_plain(cli, values, tokens ? &tokens_query : &histogram_query, n, operand,
+                         tokens ? each : names, e);
 }
 
 #define AT(member) .offset = offsetof(struct study_values, member)
@@ -298,7 +288,7 @@ const struct command lens_command = {
 static bool coactive(struct cli *cli, const void *values, int n, char **operand, struct error *e)
 {
     static const char *const names[] = {"rows", NULL};
-    return plain(cli, values, &coactive_query, n, operand, names, e);
+    return inquiry_plain(cli, values, &coactive_query, n, operand, names, e);
 }
 
 const struct command coactive_command = {

@@ -417,3 +417,13 @@ bool inquiry_print(struct inquiry *q, json_t *root, const char *const *names,
         print_text(q, names, instead);
     return !q->cli->opt.svg || write_svg(q, e);
 }
+
+bool inquiry_plain(struct cli *cli, const struct study_values *v, const struct query *query, int n,
+                   char **operand, const char *const *names, struct error *e)
+{
+    struct inquiry q;
+    bool ok = inquiry_run(&q, cli, v, query, n, operand, e) &&
+              inquiry_print(&q, inquiry_json(&q, names), names, NULL, e);
+    inquiry_release(&q);
+    return ok;
+}

@@ -47,6 +47,9 @@ json_t *inquiry_json(const struct inquiry *, const char *const *names);
  * named) or text; and --svg. instead (NULL: none): printed in text and CSV for the first table. */
 bool inquiry_print(struct inquiry *, json_t *root, const char *const *names,
                    const struct table *instead, struct error *e);
+/* Asks, prints the tables named in every form, and releases. */
+bool inquiry_plain(struct cli *, const struct study_values *, const struct query *, int n,
+                   char **operand, const char *const *names, struct error *e);
 /* Examples for people: the tokens below each other, each with what stands around it. New. */
 struct table *examples_text(const struct inquiry *);
 /* Lists of the logit lens and neighbours as one table, for CSV. New. */
