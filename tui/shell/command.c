@@ -450,6 +450,18 @@ static bool run_named(struct shell *shell, const char *name, size_t n, const cha
     return ok;
 }
 
+static void say_unknown(struct shell *shell, const char *name, enum action_id a)
+{
+    const int view = views_with_command(shell, name, strlen(name));
+    if (a != ACTION_NONE)
+        shared_message(&shell->sh, true, ":%s takes no argument", name);
+    else if (view >= 0)
+        shared_message(&shell->sh, true, ":%s is a command of the view %s (%d)", name,
+                       shell->views.table[view]->title, view + 1);
+    else
+        shared_message(&shell->sh, true, "unknown command :%s", name);
+}
+
 /* `!` behind a command that takes a file: without asking. */
 bool shell_command_line(struct shell *shell, const char *line, bool asks)
 {
@@ -477,8 +489,7 @@ bool shell_command_line(struct shell *shell, const char *line, bool asks)
         shell_do(shell, a);
     } else if (n > 0) {
         ok = false;
-        shared_message(&shell->sh, true,
-                       a != ACTION_NONE ? ":%s takes no argument" : "unknown command :%s", name);
+        say_unknown(shell, name, a);
     }
     free(text);
     shell_arrange(shell);

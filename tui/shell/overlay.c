@@ -15,6 +15,8 @@ static void set_typed_value(struct shell *shell)
     }
     double v = strtod(p, &end);
     shell->overlay = OVERLAY_NONE;
+    if (!*p)
+        return;
     if (end == p || *end || !isfinite(v)) {
         shared_message(&shell->sh, true, "%s is no number", shell->prompt.s);
         return;

@@ -127,7 +127,8 @@ void palette_run(struct shell *shell)
     int found = palette_find(shell, items);
     bool typed_out = shell->prompt.s[n] == ' ' ||
                      (shell->choices.selected == 0 && shell_command_named(shell, line, n, &c));
-    if (!typed_out && shell->choices.selected < found) {
+    const bool nothing = shell->prompt.n == 0 && shell->choices.selected == 0;
+    if (!typed_out && !nothing && shell->choices.selected < found) {
         const struct palette_item *it = &items[shell->choices.selected];
         if (*it->args) { /* more must be typed */
             palette_complete(shell, 1);
@@ -136,10 +137,11 @@ void palette_run(struct shell *shell)
         snprintf(line, sizeof line, "%s", it->name);
     }
     shell->overlay = OVERLAY_NONE;
+    if (nothing) /* Enter alone is no choice: what is listed first would be run */
+        return;
     recall_add(&shell->recall, line);
     shell->sh.state_changed = true;
-    if (line[0])
-        shell_command_line(shell, line, true);
+    shell_command_line(shell, line, true);
 }
 
 /* Lines typed before: behind a command and in the empty line; else the arrows choose a command. */

@@ -228,18 +228,35 @@ bool views_home_act(struct shell *shell, enum action_id a)
            v->table[HOME]->act(v->state[HOME], &in, a, false);
 }
 
+static const struct view_command *command_of(const struct view_ops *view, const char *name,
+                                             size_t n)
+{
+    for (const struct view_command *c = view->commands; c && c->name; c++)
+        if (strlen(c->name) == n && strncmp(c->name, name, n) == 0)
+            return c;
+    return NULL;
+}
+
 const struct view_command *views_command(const struct shell *shell, const char *name, size_t n,
                                          int *view)
 {
     const struct views *v = &shell->views;
     const int of[] = {v->now, HOME};
-    for (int i = 0; i < 2; i++)
-        for (const struct view_command *c = v->table[of[i]]->commands; c && c->name; c++)
-            if (strlen(c->name) == n && strncmp(c->name, name, n) == 0) {
-                *view = of[i];
-                return c;
-            }
+    for (int i = 0; i < 2; i++) {
+        const struct view_command *c = command_of(v->table[of[i]], name, n);
+        *view = of[i];
+        if (c)
+            return c;
+    }
     return NULL;
+}
+
+int views_with_command(const struct shell *shell, const char *name, size_t n)
+{
+    for (int i = 0; i < shell->views.n; i++)
+        if (command_of(shell->views.table[i], name, n))
+            return i;
+    return -1;
 }
 
 bool views_run(struct shell *shell, const struct view_command *c, int view, const char *arg)

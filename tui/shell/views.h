@@ -51,6 +51,8 @@ void views_let_go(struct shell *);
 const struct view_command *views_command(const struct shell *, const char *name, size_t n,
                                          int *view);
 bool views_run(struct shell *, const struct view_command *, int view, const char *arg);
+/* The first other view with such a command; −1: none has it. */
+int views_with_command(const struct shell *, const char *name, size_t n);
 /* What a view is called on the screen, where units may be neurons. */
 void view_title(const struct shell *, int view, char *out, size_t n);
 /* Table, plot and request of what is shown. *own: the table, where the caller frees it. */

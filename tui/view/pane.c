@@ -154,6 +154,10 @@ void pane_waiting(const struct view_in *in, const struct watch *w, struct grid *
     struct unit_id unit[UNITS_MAX];
     if (r.w <= 0 || r.h <= 0)
         return;
+    if (w->job.id && w->job.status == JOB_FAILED) {
+        pane_say(g, r, theme_style(in->theme, ROLE_ERROR), w->job.error.text);
+        return;
+    }
     if (w->job.id) {
         job_line_draw(&w->job, in->theme, g, r, r.x, r.y);
         if (w->job.status == JOB_QUEUED && r.h > 1)

@@ -91,10 +91,12 @@ static void test_while_it_runs(void **state)
         .done = 34, .total = 79, .share = .434, .tokens_per_s = 12345, .left = 4.2};
     assert_true(view_fixture_answer(&f, JOB_RUNNING, NULL));
     view_fixture_compare(&f, "histograms-running-80x22");
-    j->error =
-        (struct error){ERROR_INPUT, "a.tsv: line 3: found no label, expected TEXT<TAB>LABEL"};
+    j->error = (struct error){ERROR_INPUT,
+                              "a.tsv: line 3: found no label, expected TEXT<TAB>LABEL, or a file "
+                              "of one class behind --class NAME=FILE"};
     assert_true(view_fixture_answer(&f, JOB_FAILED, NULL));
     view_fixture_expect(&f, "a.tsv: line 3: found no label");
+    view_fixture_expect(&f, "NAME=FILE"); /* to its end, on as many lines as it needs */
     assert_false(view_fixture_news(&f));
 }
 

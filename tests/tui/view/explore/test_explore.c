@@ -635,6 +635,17 @@ static void test_palette(void **state)
     assert_true(f.ex->zoom);
     fixture_keys(&f, ": Backspace");
     assert_int_equal(f.shell.overlay, OVERLAY_NONE);
+    fixture_keys(&f, ": Enter"); /* nothing is chosen: not what stands first, which deletes */
+    assert_int_equal(f.shell.overlay, OVERLAY_NONE);
+    assert_string_equal(f.shell.sh.editor.text.s, "en to");
+    fixture_keys(&f, ": c l e a r Enter");
+    assert_int_equal(f.shell.sh.editor.text.n, 0);
+    fixture_keys(&f, "= Enter"); /* nor is it a number */
+    fixture_hides(&f, "is no number");
+    fixture_keys(&f, "= x Enter");
+    fixture_shows(&f, "x is no number");
+    assert_false(shell_command(&f.shell, "words list.tsv"));
+    fixture_shows(&f, ":words is a command of the view Contrast (7)");
 }
 
 static void test_every_action_can_be_found(void **state)
