@@ -601,6 +601,21 @@ static void test_beside_the_bundle(void **state)
     json_decref(root);
 }
 
+/* Where whole layers are asked about, no unit is said to be. */
+static void test_whole_layers(void **state)
+{
+    (void)state;
+    need_demo();
+    for (int i = 0; i < 3; i++) {
+        json_t *root = i == 0 ? JSON_OF(&with_cache, "neuron", "classify", "--layer=3", "--from=3")
+                       : i == 1 ? JSON_OF(&with_cache, "neuron", "groups", "--layers=2,3")
+                                : JSON_OF(&with_cache, "neuron", "means", "--from=3"); /* chosen */
+        const json_t *units = json_object_get(json_object_get(root, "parameters"), "units");
+        assert_int_equal(json_array_size(units), i < 2 ? 0 : 6);
+        json_decref(root);
+    }
+}
+
 /* A layer's neurons, for people and in a table; latents of the bundle's SAE just as well. */
 static void test_forms(void **state)
 {
@@ -698,6 +713,7 @@ int main(void)
         cmocka_unit_test(test_similar),
         cmocka_unit_test(test_groups),
         cmocka_unit_test(test_beside_the_bundle),
+        cmocka_unit_test(test_whole_layers),
         cmocka_unit_test(test_forms),
         cmocka_unit_test(test_refused),
     };

@@ -31,6 +31,15 @@ static bool names_latent(const char *names)
     return latent;
 }
 
+/* All neurons of layers, in place of some units. */
+static bool asks_for_layers(const struct inquiry *q)
+{
+    const struct params *p = &q->request.params;
+    const struct query *query = q->request.query;
+    return q->n_words == 0 && ((query == &classify_query && params_has(p, "layer")) ||
+                               (query == &groups_query && params_has(p, "layers")));
+}
+
 /* A latent, a dictionary or an insertion is asked for; without any unit the bundle's are meant. */
 static bool asks_for_sae(const struct inquiry *q)
 {
@@ -38,7 +47,7 @@ static bool asks_for_sae(const struct inquiry *q)
     const struct options *o = &q->cli->opt;
     const struct params *p = &q->request.params;
     const char *places = NULL;
-    bool sae = o->n_latents > 0 || (q->n_words == 0 && o->n_units == 0);
+    bool sae = o->n_latents > 0 || (q->n_words == 0 && o->n_units == 0 && !asks_for_layers(q));
     for (int32_t i = 0; i < q->n_words; i++)
         sae = sae || q->word[i].layer < 0;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
@@ -57,7 +66,7 @@ static bool open_what_is_named(struct inquiry *q, struct error *e)
     for (int32_t i = 0; i < q->n_words; i++)
         if (q->word[i].layer >= 0 && !open_layer(o, q->word[i].layer, e))
             return error_prefix(e, "%s", q->cli->command->name);
-    o->neurons = o->neurons || (o->n_places > 0 && !asks_for_sae(q));
+    o->neurons = o->neurons || ((o->n_places > 0 || asks_for_layers(q)) && !asks_for_sae(q));
     return true;
 }
 
