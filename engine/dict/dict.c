@@ -198,10 +198,14 @@ static bool read_file(struct dict *d, const struct dict_hint *hint, struct error
     d->row_norms = xcalloc(1, sizeof *d->row_norms);
     atomic_init(d->row_norms, NULL);
     if (!tensors_open(d->path, &d->tensors, e) ||
-        (d->packs && !packs_add(d->packs, d->tensors, e)) ||
         !dict_read(d->path, d->tensors, hint, &d->spec, d->parts, e))
         return false;
-    d->need = need_of(d);
+    d->need = need_of(d); /* nothing of the file is found yet */
+    if (d->packs && pack_may_fit(d->queue->backend, d->need, d->packs)) {
+        if (!packs_add(d->packs, d->tensors, e))
+            return false;
+        d->need = need_of(d);
+    }
     return true;
 }
 

@@ -69,6 +69,12 @@ uint64_t pack_need(struct backend *b, const struct named_tensor *t, enum order o
     return kept ? 0 : need;
 }
 
+bool pack_may_fit(struct backend *b, uint64_t need, const struct packs *packs)
+{
+    const uint64_t kept = packs_kept(packs);
+    return device_room(b, need > kept ? need - kept : 0, NULL);
+}
+
 struct weight *pack_weight(struct backend *b, const struct tensors *ts,
                            const struct named_tensor *t, enum order order, const int32_t *rows,
                            unsigned uses, struct packs *packs, struct error *e)

@@ -18,6 +18,9 @@ struct weight *pack_weight(struct backend *, const struct tensors *, const struc
  * none that could not be given back. */
 uint64_t pack_need(struct backend *, const struct named_tensor *, enum order, const int32_t *rows,
                    unsigned uses, struct packs *);
+/* Could what is kept make room for as many bytes, if all of it were theirs? Hashing large files,
+ * which finding it needs, takes minutes. */
+bool pack_may_fit(struct backend *, uint64_t need, const struct packs *);
 /* The tensor `name` of shape [n], every value finite, as an f32 vector [1, n] of the device, its
  * element i the source's element order[i] (NULL: i) + plus; the caller syncs, and frees out->buf.
  */

@@ -437,6 +437,11 @@ static struct packs_size sum(const struct kept_files *l)
     return s;
 }
 
+uint64_t packs_kept(const struct packs *p)
+{
+    return (uint64_t)packs_count(p->dir).bytes;
+}
+
 struct packs_size packs_count(const char *dir)
 {
     struct kept_files l = list_files(dir);

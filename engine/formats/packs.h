@@ -28,6 +28,9 @@ void packs_free(struct packs *); /* NULL: nothing */
  * can't be hashed is one of which nothing is kept. */
 bool packs_add(struct packs *, const struct tensors *ts, struct error *e);
 
+/* Bytes of all that is kept, of whatever files. */
+uint64_t packs_kept(const struct packs *);
+
 /* What was made of a weight file and is kept: n bytes at a page's start, until packs_free. NULL:
  * nothing. what: all that it depends on beside the file's content, in words. */
 const void *packs_find(struct packs *, const char *file, const char *what, size_t *n);

@@ -658,10 +658,10 @@ static bool look_for_room(struct opening *o, bool with_packs, struct error *e)
 static bool find_room(struct opening *o)
 {
     struct packs *packs = o->how->packs;
-    const bool fits = look_for_room(o, false, packs ? NULL : o->e);
-    if (error_is_set(o->e) || (!fits && !packs))
-        return false;
-    return (!packs || packs_add(packs, o->m->tensors, o->e)) &&
+    const bool fits = look_for_room(o, false, NULL), ok = !error_is_set(o->e);
+    if (ok && !fits && !(packs && pack_may_fit(o->m->queue->backend, o->total + o->beside, packs)))
+        return look_for_room(o, false, o->e);
+    return ok && (!packs || packs_add(packs, o->m->tensors, o->e)) &&
            (fits || look_for_room(o, true, o->e));
 }
 

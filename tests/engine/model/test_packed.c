@@ -179,6 +179,50 @@ static void the_same_from_what_is_kept(void **state)
         check(&small_model[i]);
 }
 
+/* ---- no room */
+static struct device_memory little(const struct backend *b)
+{
+    (void)b;
+    return (struct device_memory){.total = 16000, .free = 6000};
+}
+
+static bool hash_never(void *arg, const char *const *path, size_t n, struct sha256 *out,
+                       struct error *e)
+{
+    (void)path, (void)n, (void)out, (void)e;
+    ++*(int *)arg;
+    return false;
+}
+
+/* What is larger than memory is refused before it is hashed, where nothing is kept of anything. */
+static void refused_at_once(void **state)
+{
+    (void)state;
+    char dir[64], kept[64], sae[128];
+    struct error e = {0}, of_sae = {0};
+    struct model *m = NULL;
+    struct dict *d = NULL;
+    int hashed = 0;
+    test_dir_new(dir);
+    test_dir_new(kept);
+    snprintf(sae, sizeof sae, "%s/sae.safetensors", dir);
+    hash_model_write(dir, &small_model[0]);
+    write_sae(sae);
+    struct backend *b = cpu_backend_new(2, &e);
+    b->memory = little;
+    struct packs *packs = packs_new(kept, 1, hash_never, &hashed);
+    assert_false(model_open(b, dir, &(struct model_how){.packs = packs}, &m, &e));
+    assert_int_equal(e.kind, ERROR_MEMORY);
+    assert_non_null(strstr(e.text, "would fit"));
+    assert_false(dict_open(b, sae, &(struct dict_hint){.packs = packs}, &d, &of_sae));
+    assert_int_equal(of_sae.kind, ERROR_MEMORY);
+    assert_int_equal(hashed, 0);
+    packs_free(packs);
+    b->free(b);
+    test_dir_remove(kept);
+    test_dir_remove(dir);
+}
+
 /* A weight that is refused after others were put: nothing is left to be read. */
 static void refused_in_the_middle(void **state)
 {
@@ -207,6 +251,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_same_from_what_is_kept),
+        cmocka_unit_test(refused_at_once),
         cmocka_unit_test(refused_in_the_middle),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
