@@ -184,7 +184,7 @@ static bool make(const struct neurons *v, const struct view_in *in, const struct
     } else if (!about_unit(v, in, q, r)) {
         return false;
     }
-    if (v->target)
+    if (v->target && params_know(&r->params, "target")) /* what writes alike is of no class */
         params_set_text(&r->params, "target", v->target);
     if (!r->corpus.limit)
         r->corpus.limit = q->limit;

@@ -446,6 +446,21 @@ static void test_studies(void **state)
     assert_int_equal(params_values(&last_of(&effects_query)->request.params, "off-at", &value), 1);
 }
 
+static void test_every_study_of_another_class(void **state)
+{
+    (void)state;
+    open_full(120, 33);
+    act(ACTION_TARGET);
+    static const enum action_id all[] = {
+        ACTION_NEURONS_BOOSTS,   ACTION_NEURONS_ATTRIBUTION, ACTION_NEURONS_PATCH,
+        ACTION_NEURONS_EFFECTS,  ACTION_NEURONS_DOWNSTREAM,  ACTION_NEURONS_SHIFT,
+        ACTION_NEURONS_EXAMPLES, ACTION_NEURONS_CHAINS,      ACTION_NEURONS_SIMILAR};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        act(all[i]);
+    assert_string_equal(params_text(&last_of(&effects_query)->request.params, "target"), "en");
+    assert_non_null(last_of(&similar_query)); /* which knows of no class */
+}
+
 static void test_what_is_typed(void **state)
 {
     (void)state;
@@ -526,11 +541,17 @@ static void test_a_whole_layer(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_screens),         TEST(test_lists_without_a_token_say_so),
-        TEST(test_what_it_asks),    TEST(test_what_is_typed),
-        TEST(test_the_mouse_drags), TEST(test_nothing_there),
-        TEST(test_every_size),      TEST(test_what_reproduces_it),
-        TEST(test_order_and_class), TEST(test_studies),
+        TEST(test_screens),
+        TEST(test_lists_without_a_token_say_so),
+        TEST(test_what_it_asks),
+        TEST(test_every_study_of_another_class),
+        TEST(test_what_is_typed),
+        TEST(test_the_mouse_drags),
+        TEST(test_nothing_there),
+        TEST(test_every_size),
+        TEST(test_what_reproduces_it),
+        TEST(test_order_and_class),
+        TEST(test_studies),
         TEST(test_a_whole_layer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
