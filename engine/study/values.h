@@ -41,4 +41,6 @@ struct verify_in {
  * others; two-sided, 1 when the difference points the other way), verified (rule holds again and
  * p_adjusted < .05). name "rows". */
 struct table *values_verify(const struct study *, const struct verify_in *);
+/* The same without a row: nothing was found. */
+struct table *values_verified_none(const struct corpus *);
 #endif

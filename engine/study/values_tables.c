@@ -310,7 +310,7 @@ static void test_unit(const struct sentences *q, const struct verify_in *in, int
     free(den);
 }
 
-static struct table *verified_new(const struct corpus *corpus)
+struct table *values_verified_none(const struct corpus *corpus)
 {
     struct table *t = table_new("rows", "Found and verified on other sentences", MARK_LIST);
     char name[300];
@@ -362,7 +362,7 @@ struct table *values_verify(const struct study *s, const struct verify_in *in)
 {
     const struct corpus *corpus = s->in.corpus;
     int32_t n_classes = corpus->n_classes;
-    struct table *t = verified_new(corpus);
+    struct table *t = values_verified_none(corpus);
     struct sentences q;
     sentences_init(&q, s);
     note_untested(t, &q, in->target);

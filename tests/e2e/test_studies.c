@@ -241,6 +241,18 @@ static void test_find_where_p_underflows(void **state)
     json_decref(root);
 }
 
+static void test_find_of_nothing_has_its_columns(void **state)
+{
+    (void)state;
+    need_demo();
+    struct run_result r;
+    run_glimt(&r, &with_cache, "find", "--min-share=.99", "--csv", NULL);
+    expect_done(&r);
+    assert_string_equal(r.out, "latent,fire_share.da,fire_share.en,verified_share.da,"
+                               "verified_share.en,ci95.lo,ci95.hi,t,p,p_adjusted,verified\n");
+    run_release(&r);
+}
+
 static double mean(const json_t *list)
 {
     double sum = 0;
@@ -722,6 +734,7 @@ int main(void)
         cmocka_unit_test(test_harvest_counts),
         cmocka_unit_test(test_histogram_of_the_reference),
         cmocka_unit_test(test_find_of_the_reference),
+        cmocka_unit_test(test_find_of_nothing_has_its_columns),
         cmocka_unit_test(test_find_with_perfect_separation),
         cmocka_unit_test(test_find_where_p_underflows),
         cmocka_unit_test(test_no_interval_without_a_width),

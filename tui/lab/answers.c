@@ -151,12 +151,11 @@ static void note_nearest(const struct answer *a, const struct harvest_view *view
     table_free(all);
 }
 
-static struct table *nothing_found(const struct answer *a, const struct harvest_view *view)
+static void nothing_found(struct answer *a, const struct harvest_view *view)
 {
-    struct table *t = table_new("rows", "Found latents", MARK_LIST);
-    table_column(t, "latent", "", "index", COLUMN_I64, COLUMN_KEY);
+    struct table *t = values_verified_none(a->corpus->corpus);
     note_nearest(a, view, t);
-    return t;
+    answer_add_table(a, t, dict_bit(a->place));
 }
 
 /* Adds the half that was verified on: the tokenizer is what it is on every sentence. */
@@ -219,7 +218,7 @@ bool answer_find(struct answer *a)
     if (n > 0)
         ok = verify_found(a, &s, n);
     else
-        table_set_add(a->set, nothing_found(a, &s.view));
+        nothing_found(a, &s.view);
     struct table *classes = table_copy(s.classes);
     table_note(classes, "found on the sentences 1, 3, 5, … of each class, verified on the others");
     ok = ok && add_other_half(a, classes) && no_error(&s, a->e);
