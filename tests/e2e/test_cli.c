@@ -165,6 +165,12 @@ static void test_doctor(void **state)
     assert_non_null(strstr(r.out, "not a terminal: nothing was asked"));
     assert_non_null(strstr(r.out, "device          cuda: no "));
     run_release(&r);
+    static const char *const nobodys[] = {"TERM=nobodys", NULL};
+    run_glimt(&r, &(struct run_how){.env = nobodys}, "doctor", NULL);
+    expect_done(&r);
+    assert_non_null(strstr(r.out, "nobodys (unknown to terminfo: taken for xterm-256color)"));
+    assert_null(strstr(r.out, "full-screen")); /* the explorer opens there */
+    run_release(&r);
 }
 
 static void lists(const struct run_result *r)

@@ -161,10 +161,8 @@ static void find_terminal(struct findings *f, const struct options *o)
              xasprintf("a UTF-8 locale (%s, so it is %s; try LC_ALL=C.UTF-8)", locale_fault(),
                        f->charset),
              "letters beyond ASCII on screen");
-    if (!f->known_term || strcmp(f->term, "dumb") == 0)
-        miss(f,
-             xasprintf("a full-screen terminal (TERM is %s)",
-                       f->term && *f->term ? f->term : "not set"),
+    if (f->term && strcmp(f->term, "dumb") == 0)
+        miss(f, xstrdup("a full-screen terminal (TERM is dumb)"),
              "the explorer; the commands work without");
 }
 
@@ -330,7 +328,8 @@ static void print_text(struct strbuf *out, const struct findings *f)
     print_devices(out, f);
     for (int i = 0; i < N_LIBRARIES; i++)
         row(out, f->library[i].name, f->library[i].version, "");
-    row(out, "terminal", f->term, f->known_term ? "" : " (unknown to terminfo)");
+    row(out, "terminal", f->term,
+        f->known_term ? "" : " (unknown to terminfo: taken for xterm-256color)");
     if (f->width > 0)
         snprintf(text, sizeof text, "%d × %d", f->width, f->height);
     row(out, "size", f->width > 0 ? text : "no terminal", "");
