@@ -17,13 +17,11 @@ TARGET static void rough(const struct product *g)
 
 ALWAYS vu load_bits(const void *p)
 {
-    vu v;
-    memcpy(&v, p, sizeof v);
-    return v;
+    return (vu)load(p);
 }
 ALWAYS void store_bits(void *p, vu v)
 {
-    memcpy(p, &v, sizeof v);
+    store(p, (vf)v);
 }
 
 /* The nearest bf16 of a finite float, in the upper half. */

@@ -71,10 +71,12 @@ struct cost {
     double flops, bandwidth;                       /* a millisecond */
 };
 
-/* Bytes of a number of the encoder in the SAE's file, which is hardly more than encoder and
- * decoder. */
+/* Bytes of a number of the encoder that must be read: in the SAE's file, which is hardly more than
+ * encoder and decoder, or the half that says which latents are the largest. */
 static double sae_width(const struct dict *sae)
 {
+    if (dict_encodes_largest(sae))
+        return 2;
     const struct dict_spec *d = dict_spec(sae);
     struct stat st;
     if (stat(dict_path(sae), &st) != 0)
