@@ -31,7 +31,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BACKEND_ABI 8
+#define BACKEND_ABI 9
 
 enum dtype { DTYPE_F32, DTYPE_F16, DTYPE_BF16, DTYPE_I32, DTYPE_F64 };
 static inline size_t dtype_size(enum dtype t)
@@ -127,6 +127,12 @@ static inline bool select_is_bounded(const struct select *s) /* at most k a row 
     return select_is_top(s) || s->kind == SELECT_GROUPMAX;
 }
 
+/* Kinds of caps.encodes. */
+enum {
+    ENCODES_TOP = 1 << SELECT_TOPK | 1 << SELECT_ABSTOPK,
+    ENCODES_SOME = 1 << SELECT_THRESHOLD | 1 << SELECT_ALL /* those above 0, with relu */
+};
+
 /* What is done to one unit's activation f, and so the change of it. */
 enum unit_mode { UNIT_FIX /* v − f */, UNIT_SCALE /* (v − 1)·f */, UNIT_ADD /* v */, UNIT_ZERO };
 
@@ -198,6 +204,7 @@ struct backend_caps {
     const char *capability; /* of a card: "9.0"; NULL: it has none */
     const char *layout;   /* of packed weights, with its version: what one device packed another of
                              the same layout can take; NULL: weights are packed each time */
+    unsigned encodes;     /* kinds of selection that `encode` has, a bit each: 1 << SELECT_… */
     enum dtype real;      /* of activations: F32; F64 on the device that others are compared with */
     int32_t rows_per_job; /* sub-batch that keeps one operation under about 10 ms */
     int32_t chunk_docs;   /* documents of a study's chunk, which every study's key holds */
@@ -342,8 +349,9 @@ struct backend {
                    const struct select *);
     /* The same from x: pre = x·Wᵀ + bias, of which only what is selected need ever be computed to
      * float's own precision. The codes are those of such values, to the bit; of float x they are
-     * what linear has of a batch of one row, unless a weight is beyond the range of F16. by: TOPK
-     * or ABSTOPK of at most ENCODE_MOST. NULL: linear and select are as good. */
+     * what linear has of a batch of one row, unless a weight is beyond the range of F16. by: of the
+     * kinds in caps.encodes (of others linear and select are as good), bounded ones of at most
+     * ENCODE_MOST. Room as in select. */
     void (*encode)(struct queue *, struct csr *f, int32_t first, struct tensor x,
                    const struct weight *W, struct tensor bias, const struct select *);
     /* y[t] = bias + Σ_i vals[i]·W[ids[i]] over the entries of row t, in their order (W rows [m,

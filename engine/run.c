@@ -449,7 +449,8 @@ void op_select(struct run *r, struct csr *f, int32_t first, struct tensor pre,
 
 bool op_encodes(const struct backend *b, const struct select *by)
 {
-    return b->encode && select_is_top(by) && by->k <= ENCODE_MOST;
+    return (b->caps.encodes >> by->kind & 1) && (!select_is_bounded(by) || by->k <= ENCODE_MOST) &&
+           (by->kind != SELECT_ALL || by->relu);
 }
 
 bool op_encode(struct run *r, struct csr *f, struct tensor x, const struct linear *l,

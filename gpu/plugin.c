@@ -174,6 +174,7 @@ struct backend *glimt_backend_new(const struct backend_want *want, struct error 
     snprintf(g->kind, sizeof g->kind, "cuda %s", p.name);
     snprintf(g->capability, sizeof g->capability, "%d.%d", p.major, p.minor);
     g->backend.caps = (struct backend_caps){.device = g->device,
+                                            .encodes = ENCODES_TOP,
                                             .kind = g->kind,
                                             .precision = precision_name[want->precision],
                                             .capability = g->capability,

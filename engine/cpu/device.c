@@ -165,6 +165,7 @@ static const struct backend vtable = {
     .name = "cpu",
     .caps = {.kind = "cpu",
              .precision = "f32",
+             .encodes = ENCODES_TOP | ENCODES_SOME,
              .real = DTYPE_F32,
              .rows_per_job = ROWS_PER_JOB,
              .chunk_docs = CHUNK_DOCS},

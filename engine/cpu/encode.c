@@ -1,5 +1,6 @@
-/* The largest pre-activations without all digits of all of them: which they may be is seen by
- * products with the nearest bf16, what they are is computed as linear does, a panel at a time. */
+/* The largest pre-activations, or those above a threshold, without all digits of all of them: which
+ * they may be is seen by products with the nearest bf16, what they are is computed as linear does,
+ * a panel at a time. */
 #include "engine/cpu/codes.h"
 #include "engine/cpu/product.h"
 #include "engine/cpu/select.h"
@@ -12,7 +13,7 @@
 #define DOTS_ROWS 25
 #define AT_ONCE (32 << 20) /* bytes of pre-activations at a time, and at least so many rows: */
 #define LEAST_ROWS 64
-#define LEAST_ROOM 256 /* for who may be among the largest, of each row */
+#define LEAST_ROOM 256 /* for who may be active, of each row */
 #define AGAIN_ROWS 24  /* rows that go through a panel again together */
 
 struct hit { /* a row that has candidates in a panel: ids[at], ids[at + 1] … of the row */
@@ -24,8 +25,9 @@ struct encode {
     const struct kernels *k;
     const struct weight *w;
     const struct select *by;
-    const float *x, *bias;
+    const float *x, *bias, *threshold; /* threshold NULL: 0 */
     size_t ldx;
+    int32_t n_thresholds; /* 1 or m */
     int32_t rows, room;
     float *pre;   /* [rows, m]: rough, of candidates exact later */
     float *pairs; /* [rows, in/2] pairs of bf16 */
@@ -35,7 +37,7 @@ struct encode {
     int32_t *panel;       /* [n_panels]: those that have any */
     struct hit *hits;
     size_t thread_bytes;
-    float most_bias;
+    float most_bias, most_threshold;
     enum sweep_how how;
 };
 
@@ -136,7 +138,7 @@ static bool rough_products(struct encode *e)
     return true;
 }
 
-/* ---- who may be among the largest */
+/* ---- who may be active */
 /* What each may be at least (sign −1) or at most, sums of floats included. */
 static void bounds(const struct encode *e, int32_t t, float sign, float *to)
 {
@@ -148,8 +150,25 @@ static void bounds(const struct encode *e, int32_t t, float sign, float *to)
     e->k->add(to, e->w->size, sign * e->margin[t].each, m);
 }
 
-/* At least k are no smaller than the k-th largest of what they are at least: whoever can't reach
- * that is none of the k largest. */
+/* What all that are among the k largest reach: at least k are no smaller than the k-th largest of
+ * what they are at least. */
+static float least_of_top(const struct encode *e, int32_t t, float *bound)
+{
+    const int32_t m = e->w->out;
+    bounds(e, t, -1, bound);
+    const uint64_t *top = select_top(e->k, bound, m, e->by->k, bound + (m + 15) / 16 * 16);
+    const float kth = select_value(top[e->by->k - 1]);
+    return kth - 0x1p-21f * fabsf(kth);
+}
+
+/* bound: what they are above their thresholds, at most. */
+static float above_thresholds(const struct encode *e, float *bound)
+{
+    if (e->n_thresholds > 1)
+        e->k->add(bound, e->threshold, -1, e->w->out);
+    return (e->n_thresholds == 1 ? *e->threshold : 0) - 0x1p-21f * e->most_threshold;
+}
+
 static void find_rows(void *arg, int thread, int32_t first, int32_t n)
 {
     struct encode *e = arg;
@@ -157,13 +176,15 @@ static void find_rows(void *arg, int thread, int32_t first, int32_t n)
     float *bound = cpu_scratch_of(cpu_of(e->q), thread, e->thread_bytes);
     for (int32_t t = first; t < first + n; t++) {
         int32_t next = 0;
+        float least = 0;
         e->n_ids[t] = -1;
         if (!isfinite(e->margin[t].each))
             continue;
-        bounds(e, t, -1, bound);
-        const uint64_t *top = select_top(e->k, bound, m, e->by->k, bound + (m + 15) / 16 * 16);
-        const float kth = select_value(top[e->by->k - 1]), least = kth - 0x1p-21f * fabsf(kth);
+        if (select_is_top(e->by))
+            least = least_of_top(e, t, bound);
         bounds(e, t, 1, bound);
+        if (!select_is_top(e->by))
+            least = above_thresholds(e, bound);
         const int32_t found =
             e->k->above(bound, 0, m, nextafterf(least, -INFINITY), ids_of(e, t), e->room, &next);
         if (next == m)
@@ -174,7 +195,8 @@ static void find_rows(void *arg, int thread, int32_t first, int32_t n)
 static bool find(struct encode *e)
 {
     const size_t m = ((size_t)e->w->out + 15) / 16 * 16;
-    e->thread_bytes = (m * sizeof(float) + select_bytes(e->w->out, e->by->k) + 63) / 64 * 64;
+    const size_t top = select_is_top(e->by) ? select_bytes(e->w->out, e->by->k) : 0;
+    e->thread_bytes = (m * sizeof(float) + top + 63) / 64 * 64;
     if (!cpu_scratch(e->q, SCRATCH_THREADS,
                      e->thread_bytes * (size_t)pool_threads(cpu_of(e->q)->pool)))
         return false;
@@ -285,31 +307,48 @@ static bool compute_again(struct encode *e)
 }
 
 /* ---- the codes */
-/* The k largest of each row's candidates, in their order, to the beginning of its ids. */
-static void order_rows(void *arg, int thread, int32_t first, int32_t n)
+/* The k largest of a row's candidates, in their order, to the beginning of its ids. */
+static int32_t largest(const struct encode *e, const float *x, int32_t *ids, int32_t n,
+                       uint64_t *key)
+{
+    for (int32_t i = 0; i < n; i++)
+        key[i] = select_key(e->by->kind == SELECT_ABSTOPK ? fabsf(x[ids[i]]) : x[ids[i]], ids[i]);
+    select_keys(key, n, e->by->k);
+    for (int32_t i = 0; i < e->by->k; i++)
+        ids[i] = select_index(key[i]);
+    return e->by->k;
+}
+
+static int32_t above(const struct encode *e, const float *x, int32_t *ids, int32_t n)
+{
+    int32_t kept = 0, id;
+    for (int32_t i = 0; i < n; i++) {
+        const float least = e->threshold ? e->threshold[e->n_thresholds > 1 ? ids[i] : 0] : 0;
+        float v = x[ids[i]];
+        if (v > least && codes_keep(e->by, ids[i], v, &id, &v, 0) > 0)
+            ids[kept++] = ids[i];
+    }
+    return kept;
+}
+
+static void choose_rows(void *arg, int thread, int32_t first, int32_t n)
 {
     const struct encode *e = arg;
     uint64_t *key = cpu_scratch_of(cpu_of(e->q), thread, e->thread_bytes);
-    for (int32_t t = first; t < first + n; t++) {
-        int32_t *ids = ids_of(e, t);
-        const float *x = row_of(e, t);
-        for (int32_t i = 0; i < e->n_ids[t]; i++)
-            key[i] =
-                select_key(e->by->kind == SELECT_ABSTOPK ? fabsf(x[ids[i]]) : x[ids[i]], ids[i]);
+    for (int32_t t = first; t < first + n; t++)
         if (e->n_ids[t] >= 0)
-            select_keys(key, e->n_ids[t], e->by->k);
-        for (int32_t i = 0; i < e->by->k && e->n_ids[t] >= 0; i++)
-            ids[i] = select_index(key[i]);
-    }
+            e->n_ids[t] = select_is_top(e->by)
+                              ? largest(e, row_of(e, t), ids_of(e, t), e->n_ids[t], key)
+                              : above(e, row_of(e, t), ids_of(e, t), e->n_ids[t]);
 }
 
-static bool order(struct encode *e)
+static bool choose(struct encode *e)
 {
     e->thread_bytes = (size_t)e->room * sizeof(uint64_t);
     if (!cpu_scratch(e->q, SCRATCH_THREADS,
                      (e->thread_bytes + 63) / 64 * 64 * (size_t)pool_threads(cpu_of(e->q)->pool)))
         return false;
-    cpu_for_rows(e->q, e->rows, 32 * (int64_t)e->by->k, order_rows, e);
+    cpu_for_rows(e->q, e->rows, 4 * (int64_t)e->room, choose_rows, e);
     return true;
 }
 
@@ -334,19 +373,28 @@ static void plain_rows(const struct encode *e, struct csr *f, int32_t to, int32_
     cpu_select(e->q, f, to, all, e->by);
 }
 
+static void put_row(const struct encode *e, const struct codes *to, int32_t row, int32_t t)
+{
+    const float *x = row_of(e, t);
+    const int32_t at = to->start[row], *ids = ids_of(e, t), n_ids = e->n_ids[t];
+    int32_t n = 0;
+    if (at > INT32_MAX - n_ids) {
+        error_set(&e->q->err, ERROR_INPUT, "cpu encode: %lld entries are too many",
+                  (long long)at + n_ids);
+        return;
+    }
+    for (int32_t i = 0; i < n_ids && at + n_ids <= to->capacity; i++)
+        n = codes_keep(e->by, ids[i], x[ids[i]], to->ids + at, to->vals + at, n);
+    to->start[row + 1] = at + (at + n_ids <= to->capacity ? n : n_ids);
+}
+
 static void put_rows(struct encode *e, struct csr *f, const struct codes *to, int32_t first)
 {
-    for (int32_t t = 0; t < e->rows && !cpu_failed(e->q); t++) {
-        if (e->n_ids[t] < 0) {
+    for (int32_t t = 0; t < e->rows && !cpu_failed(e->q); t++)
+        if (e->n_ids[t] < 0)
             plain_rows(e, f, first + t, t, 1);
-            continue;
-        }
-        const int32_t at = to->start[first + t], *ids = ids_of(e, t);
-        int32_t n = 0;
-        for (int32_t i = 0; i < e->by->k; i++)
-            n = codes_keep(e->by, ids[i], row_of(e, t)[ids[i]], to->ids + at, to->vals + at, n);
-        to->start[first + t + 1] = at + n;
-    }
+        else
+            put_row(e, to, first + t, t);
 }
 
 /* Of an encoder whose candidates are too many time after time the product is computed in full, and
@@ -376,14 +424,14 @@ static void rough_rows(struct encode *e, struct csr *f, const struct codes *to, 
     judge(e->w, again > e->rows / 2);
     if (again > e->rows / 2)
         plain_rows(e, f, first, 0, e->rows);
-    else if (compute_again(e) && order(e))
+    else if (compute_again(e) && choose(e))
         put_rows(e, f, to, first);
 }
 
 /* ---- the operation */
-static int32_t room_for(const struct weight *w, int32_t k)
+static int32_t room_for(const struct weight *w, const struct select *by)
 {
-    const int32_t many = 8 * k > LEAST_ROOM ? 8 * k : LEAST_ROOM,
+    const int32_t many = select_is_top(by) && 8 * by->k > LEAST_ROOM ? 8 * by->k : LEAST_ROOM,
                   room = many > w->n_panels ? many : w->n_panels;
     return room < w->out ? room : w->out;
 }
@@ -404,6 +452,20 @@ static float greatest_size(const float *v, int32_t n)
     return most;
 }
 
+static bool check_kind(struct encode *e, const struct codes *to, int32_t first, int32_t rows)
+{
+    const struct select *by = e->by;
+    if (!(e->q->backend->caps.encodes >> by->kind & 1) || (by->kind == SELECT_ALL && !by->relu))
+        return error_set(&e->q->err, ERROR_SYSTEM, "cpu encode: no such codes (%d)", (int)by->kind);
+    if (select_is_bounded(by))
+        return codes_bounded(e->q, "encode", to, first, rows, by->k, e->w->out);
+    if (by->kind != SELECT_THRESHOLD)
+        return true;
+    e->n_thresholds = by->threshold.cols == 1 ? 1 : e->w->out;
+    return (e->threshold =
+                cpu_f32(e->q, "encode", "threshold", by->threshold, 1, e->n_thresholds)) != NULL;
+}
+
 void cpu_encode(struct queue *q, struct csr *f, int32_t first, struct tensor x,
                 const struct weight *w, struct tensor bias, const struct select *by)
 {
@@ -413,10 +475,11 @@ void cpu_encode(struct queue *q, struct csr *f, int32_t first, struct tensor x,
         !(all.x = cpu_f32(q, "encode", "x", x, -1, w->in)) ||
         (bias.buf && !(all.bias = cpu_f32(q, "encode", "bias", bias, 1, w->out))) ||
         !codes_view(q, "encode", f, &to) || !codes_have_rows(q, "encode", &to, first, x.rows) ||
-        !codes_bounded(q, "encode", &to, first, x.rows, by->k, w->out))
+        !check_kind(&all, &to, first, x.rows))
         return;
-    all.room = room_for(w, by->k);
+    all.room = room_for(w, by);
     all.most_bias = greatest_size(all.bias, w->out);
+    all.most_threshold = greatest_size(all.threshold, all.n_thresholds);
     const int32_t fit = AT_ONCE / (w->out * (int32_t)sizeof(float)),
                   at_once = fit < LEAST_ROWS ? LEAST_ROWS : fit;
     for (int32_t t = 0; t < x.rows && !cpu_failed(q); t += at_once) {

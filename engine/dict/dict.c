@@ -90,10 +90,20 @@ static struct weight *open_weight(struct dict *d, struct dict_matrix *a, unsigne
     return w;
 }
 
-static unsigned encoder_uses(const struct dict_spec *s)
+static struct select selection_of(const struct dict_spec *s)
 {
-    const bool top = s->select == SELECT_TOPK || s->select == SELECT_ABSTOPK;
-    return USE_PRODUCT | USE_ROWS | (top && s->k <= ENCODE_MOST ? USE_ENCODE : 0u);
+    /* of values that are all at least 0 the largest are those of largest size */
+    const bool plain = s->select == SELECT_ABSTOPK && s->relu == RELU_BEFORE;
+    return (struct select){.kind = plain ? SELECT_TOPK : s->select,
+                           .relu = s->relu != RELU_NEVER,
+                           .k = s->k,
+                           .what = "latent"};
+}
+
+static unsigned encoder_uses(const struct dict *d)
+{
+    const struct select by = selection_of(&d->spec);
+    return USE_PRODUCT | USE_ROWS | (op_encodes(d->queue->backend, &by) ? USE_ENCODE : 0u);
 }
 
 static bool open_weights(struct dict *d, struct dict_parts *p, struct error *e)
@@ -105,7 +115,7 @@ static bool open_weights(struct dict *d, struct dict_parts *p, struct error *e)
     d->decoder_source = tied ? p->encoder.t : p->decoder.t;
     d->encode.out = d->spec.m;
     d->encode.in = d->spec.n;
-    d->encode.w = d->encoder = open_weight(d, &p->encoder, encoder_uses(&d->spec), &d->own[0], e);
+    d->encode.w = d->encoder = open_weight(d, &p->encoder, encoder_uses(d), &d->own[0], e);
     if (d->encoder)
         d->decoder = tied ? d->encoder : open_weight(d, &p->decoder, USE_ROWS, &d->own[1], e);
     if (d->decoder && p->skip.t.data) {
@@ -139,11 +149,7 @@ static bool open_gate(struct dict *d, struct dict_parts *p, struct error *e)
 static bool open_selection(struct dict *d, struct dict_parts *p, struct error *e)
 {
     const struct dict_spec *s = &d->spec;
-    d->by = (struct select){
-        .kind = s->select, .relu = s->relu != RELU_NEVER, .k = s->k, .what = "latent"};
-    /* of values that are all at least 0 the largest are those of largest size */
-    if (s->select == SELECT_ABSTOPK && s->relu == RELU_BEFORE)
-        d->by.kind = SELECT_TOPK;
+    d->by = selection_of(s);
     d->per_row = xcalloc(1, sizeof *d->per_row);
     atomic_init(d->per_row, 32);
     if (s->select == SELECT_THRESHOLD)
@@ -169,7 +175,7 @@ static uint64_t need_of(const struct dict *d)
     struct backend *b = d->queue->backend;
     const struct dict_parts *p = d->parts;
     const struct dict_matrix *a[] = {&p->encoder, &p->decoder, &p->skip};
-    const unsigned uses[] = {encoder_uses(&d->spec), USE_ROWS, USE_PRODUCT};
+    const unsigned uses[] = {encoder_uses(d), USE_ROWS, USE_PRODUCT};
     const uint64_t vectors = 4 * (uint64_t)d->spec.m + (uint64_t)d->spec.n;
     uint64_t need = vectors * dtype_size(b->caps.real);
     for (int i = 0; i < 3; i++)

@@ -134,13 +134,29 @@ static struct tensor normed(struct run *run, const struct dict *d, enum norm_in 
                              : op_norm(run, x, &norm, (struct tensor){0});
 }
 
+/* Once more, when there was no room for all that is active. */
+static void encode_rest(struct run *run, const struct dict *d, struct tensor x,
+                        const struct select *by, struct csr *f)
+{
+    if (select_is_bounded(by) || !run_ok(run))
+        return;
+    const int32_t need = entries(run, f, x.rows);
+    if (run_ok(run) && need > f->ids.rows) {
+        *f = run_csr(run, x.rows, need);
+        op_encode(run, f, x, &d->encode, by);
+    }
+    remember(d, need, x.rows);
+}
+
 static void encode_chunks(struct run *run, const struct dict *d, struct tensor x,
                           const struct select *by, struct csr *f)
 {
     const int32_t step = chunk_rows(d);
     *f = run_csr(run, x.rows, room_for(d, by, x.rows));
-    if (op_encode(run, f, x, &d->encode, by))
+    if (op_encode(run, f, x, &d->encode, by)) {
+        encode_rest(run, d, x, by, f);
         return;
+    }
     for (int32_t i = 0; i < x.rows && run_ok(run);) {
         const int32_t n = x.rows - i < step ? x.rows - i : step;
         int32_t need = 0;

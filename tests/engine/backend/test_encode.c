@@ -59,11 +59,16 @@ struct encode_case {
     bool biased;
 };
 
+static int32_t most_entries(const struct encode_case *c)
+{
+    return c->rows * (select_is_bounded(&c->by) ? c->by.k : c->m);
+}
+
 /* The same by products of one row. */
 static struct csr one_by_one(struct lab *l, const struct encode_case *c, struct tensor x,
                              const struct weight *w, struct tensor bias)
 {
-    struct csr f = lab_csr(l, c->rows, c->rows * c->by.k);
+    struct csr f = lab_csr(l, c->rows, most_entries(c));
     struct tensor pre = lab_put(l, 1, c->m, NULL);
     for (int32_t t = 0; t < c->rows; t++) {
         l->b->linear(l->q, pre, tensor_rows(x, t, 1), w, bias, EPILOGUE_NONE);
@@ -106,7 +111,7 @@ static uint64_t check_encode(struct lab *l, const struct encode_case *c, int onl
     struct tensor x = lab_put(l, c->rows, c->n, v), bias = {0};
     if (c->biased)
         bias = lab_put(l, 1, c->m, lab_random(l, (size_t)c->m));
-    struct csr f = lab_csr(l, c->rows, c->rows * c->by.k);
+    struct csr f = lab_csr(l, c->rows, most_entries(c));
     l->b->encode(l->q, &f, 0, x, w, bias, &c->by);
     const struct csr want = one_by_one(l, c, x, w, bias);
     same_codes(l, &f, &want);
@@ -282,6 +287,58 @@ static void test_a_row_in_full_between_others(void **state)
     on_each(mixed_rows);
 }
 
+/* Those above a threshold: one for all, one each, or 0. Where there is no room for all rows the
+ * starts say how much there should be, and the rows that have room are there. */
+static void all_thresholds(struct lab *l)
+{
+    enum { M = 300, N = 40 };
+    if (!on_cpu(l))
+        return;
+    for (int i = 0; i < 6; i++) {
+        const int32_t rows = i % 2 ? 29 : 1 + below(l, 4);
+        struct encode_case c = {DTYPE_F32, i == 5 ? LOUD : RANDOM, {.what = "latent"}, rows, M, N,
+                                i % 2 == 0};
+        float *thresholds = lab_host(l, M * sizeof *thresholds);
+        for (int32_t o = 0; o < M; o++)
+            thresholds[o] = i == 3 ? -1 : 8 + 2 * normal(l); /* of some that a ReLU drops */
+        c.by.kind = i < 4 ? SELECT_THRESHOLD : SELECT_ALL;
+        c.by.relu = i != 1;
+        c.by.threshold = i < 2 ? lab_put(l, 1, 1, thresholds) : lab_put(l, 1, M, thresholds);
+        const uint64_t redone = check_encode(l, &c, NORMAL);
+        assert_true(i < 3 ? redone == 0 : redone <= (uint64_t)rows);
+    }
+}
+static void test_those_above_a_threshold(void **state)
+{
+    (void)state;
+    on_each(all_thresholds);
+}
+
+static void too_little_room(struct lab *l)
+{
+    enum { ROWS = 4, M = 300, N = 40 };
+    struct encode_case c = {DTYPE_F32, RANDOM, {.kind = SELECT_THRESHOLD}, ROWS, M, N, false};
+    const float threshold = 9;
+    if (!on_cpu(l))
+        return;
+    c.by.threshold = lab_put(l, 1, 1, &threshold);
+    struct weight *w = weight_for(l, &c);
+    struct tensor x = lab_put(l, ROWS, N, lab_random(l, ROWS * N)), none = {0};
+    const struct csr want = one_by_one(l, &c, x, w, none);
+    const int32_t *start = lab_get(l, want.start), *ids = lab_get(l, want.ids);
+    assert_in_range(start[2], 1, start[ROWS] - 1);
+    struct csr f = lab_csr(l, ROWS, start[2]);
+    l->b->encode(l->q, &f, 0, x, w, none, &c.by);
+    assert_memory_equal(lab_get(l, f.start), start, (ROWS + 1) * sizeof *start);
+    assert_memory_equal(lab_get(l, f.ids), ids, (size_t)start[2] * sizeof *ids);
+    l->b->weight_free(l->b, w);
+}
+static void test_too_little_room(void **state)
+{
+    (void)state;
+    on_each(too_little_room);
+}
+
 /* A few rows of W that are far larger than the others say nothing of those; and where candidates
  * are too many time after time, they are no longer looked for. */
 static void all_doubts(struct lab *l)
@@ -356,6 +413,8 @@ int main(void)
         cmocka_unit_test(test_candidates_are_enough),
         cmocka_unit_test(test_what_is_no_number),
         cmocka_unit_test(test_a_row_in_full_between_others),
+        cmocka_unit_test(test_those_above_a_threshold),
+        cmocka_unit_test(test_too_little_room),
         cmocka_unit_test(test_large_rows_and_many_alike),
         cmocka_unit_test(test_packed_for_codes_can_be_taken),
     };
