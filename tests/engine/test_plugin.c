@@ -40,7 +40,7 @@ static void fills_the_error_of_its_host(void **state)
     assert_int_equal(e.kind, ERROR_SYSTEM);
     assert_string_equal(e.text, "opening cuda: GPU 0?is 7.5, needs 8.0");
     assert_null(new (&(struct backend_want){1, PRECISION_F32}, &e));
-    assert_string_equal(e.text, "opening cuda: opening cuda: GPU 0?is 7.5, needs 8.0");
+    assert_string_equal(e.text, "opening cuda: GPU 0?is 7.5, needs 8.0");
     dlclose(plugin);
 }
 
