@@ -34,8 +34,10 @@ MARGIN_FN float rounded_margin(struct rounded_rows w, float x_norm, float x_erro
     return largest + bias < 1e37f && margin < 1e37f ? margin : INFINITY;
 }
 /* The same row by row of w, where sizes differ: of row j the margin is each·s_j + all, where s_j is
- * ‖ŵ_j‖ + ‖ŵ_j − w_j‖ and `share` the greatest of the latter's parts of it. each INFINITY: nothing
- * can be said; largest: the greatest s_j. */
+ * ‖ŵ_j‖ + ‖ŵ_j − w_j‖ (but for elements below TINY_SIZE, whose squares no float holds) and `share`
+ * the greatest of the latter's parts of it. each INFINITY: nothing can be said; largest: the
+ * greatest s_j. */
+#define TINY_SIZE 1e-18f
 struct row_margin {
     float each, all;
 };
@@ -44,7 +46,7 @@ MARGIN_FN struct row_margin rounded_row_margin(float share, float largest, float
 {
     const float u = 0x1p-24f, steps = (float)n + 64, x = x_norm + x_error;
     struct row_margin m = {1.001f * (x_error + x_norm * share + (3 * steps + 2) * u * x),
-                           2.002f * u * bias + steps * 0x1p-120f};
+                           2.002f * u * bias + steps * (x * TINY_SIZE + 0x1p-120f)};
     if (!(x * largest + bias < 1e37f && m.each * largest < 1e37f))
         m.each = INFINITY;
     return m;

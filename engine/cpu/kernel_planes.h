@@ -30,29 +30,38 @@ ALWAYS vu nearest(vu bits)
     return (bits + 0x8000) & UINT32_C(0xffff0000);
 }
 
-ALWAYS void add_squares(double *sum, vf v)
+#define SQUARES 64 /* rows whose squares are summed as floats */
+
+ALWAYS void add_part(double *sum, vf *part)
 {
     for (int i = 0; i < LANES; i++)
-        sum[i] += (double)v[i] * (double)v[i];
+        sum[i] += (double)(*part)[i];
+    *part = splat(0);
 }
 
 TARGET static void split(void *near, void *left, const float *x, int32_t depth, double *square,
                          double *square_left)
 {
     char *to = near, *to_left = left;
+    vf part[2] = {splat(0), splat(0)}, part_left[2] = {splat(0), splat(0)};
     for (int j = 0; j < WIDTH; j++)
         square[j] = square_left[j] = 0;
-    for (int32_t k = 0; k < depth; k += 2, x += 2 * WIDTH)
-        for (int j = 0; j < WIDTH; j += LANES, to += 4 * LANES, to_left += 4 * LANES) {
-            const vu a = load_bits(x + j), b = load_bits(x + WIDTH + j), of_a = nearest(a),
-                     of_b = nearest(b);
+    for (int32_t k = 0; k < depth; k += 2, x += 2 * WIDTH) {
+        for (int v = 0; v < 2; v++, to += 4 * LANES, to_left += 4 * LANES) {
+            const vu a = load_bits(x + v * LANES), b = load_bits(x + WIDTH + v * LANES),
+                     of_a = nearest(a), of_b = nearest(b);
+            const vf left_a = (vf)a - (vf)of_a, left_b = (vf)b - (vf)of_b;
             store_bits(to, of_a >> 16 | of_b);
             store_bits(to_left, ((a - of_a) & 0xffff) | (b - of_b) << 16);
-            add_squares(square + j, (vf)of_a);
-            add_squares(square + j, (vf)of_b);
-            add_squares(square_left + j, (vf)a - (vf)of_a);
-            add_squares(square_left + j, (vf)b - (vf)of_b);
+            part[v] = fma_((vf)of_b, (vf)of_b, fma_((vf)of_a, (vf)of_a, part[v]));
+            part_left[v] = fma_(left_b, left_b, fma_(left_a, left_a, part_left[v]));
         }
+        if (k % SQUARES == SQUARES - 2 || k + 2 >= depth)
+            for (int v = 0; v < 2; v++) {
+                add_part(square + v * LANES, &part[v]);
+                add_part(square_left + v * LANES, &part_left[v]);
+            }
+    }
 }
 
 ALWAYS void fetch(const void *p)

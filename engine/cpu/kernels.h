@@ -78,7 +78,8 @@ struct kernels {
     void (*dots)(const struct product *);
     /* A panel of floats [depth, width] into two planes, and the other way round (fetch: with what
      * follows, in time). square [width]:
-     * Σ near² of each column, square_left: Σ (w − near)². */
+     * Σ near² of each column, square_left: Σ (w − near)², but for what is too
+     * small to have a square. */
     void (*split)(void *near, void *left, const float *x, int32_t depth, double *square,
                   double *square_left);
     void (*join)(float *x, const void *near, const void *left, int32_t depth, bool fetch);

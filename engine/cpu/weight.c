@@ -102,8 +102,8 @@ static void split_panel(const struct pack *p, int thread, int32_t panel)
     p->k->split(at, at + w->panel_bytes / 2, (const float *)(const void *)whole, w->in, square,
                 square_left);
     for (int32_t j = 0; j < w->width; j++) {
-        const double error = sqrt(square_left[j]);
-        size[j] = nextafterf((float)(sqrt(square[j]) + error), INFINITY);
+        const double error = 1.0001 * sqrt(square_left[j]); /* sums of floats lose a little */
+        size[j] = nextafterf((float)(1.0001 * sqrt(square[j]) + error), INFINITY);
         p->share[panel] = fmaxf(p->share[panel], (float)(error / (double)size[j]));
     }
 }
