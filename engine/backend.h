@@ -238,8 +238,9 @@ struct backend {
     uint32_t abi, size; /* BACKEND_ABI, sizeof(struct backend) */
     const char *name;   /* "cpu", "cuda:0" */
     struct backend_caps caps;
-    /* Not NULL: may hear how many more bytes of a weight's source were taken in, while weight_new
-     * is at it. Whoever opens something sets it, and takes it back. */
+    /* Not NULL: may hear how many more bytes of a weight's source were taken in, from its start on,
+     * while weight_new is at it (where `rows` has them out of order, of how many that is). Whoever
+     * opens something sets it, and takes it back. */
     void (*loaded)(void *, uint64_t n);
     void *loaded_arg;
 

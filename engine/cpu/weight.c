@@ -11,6 +11,8 @@
 #define PACK_GROUP                                                                                 \
     16 /* panels that go through a transposed source together: a kilobyte of each of its rows */
 
+#define PACK_STEP ((size_t)32 << 20) /* bytes of the source between two words about it */
+
 #define WIDEST 32      /* of all panels */
 #define SHARE_BYTES 64 /* behind the sizes of rows in planes */
 
@@ -22,7 +24,7 @@ struct pack {
     const struct weight *w;
     const char *src;
     const int32_t *rows; /* as in struct weight_source */
-    int32_t group;       /* panels of a task */
+    int32_t first, end;  /* rows of the source, of this step */
     atomic_int *bad;     /* panel */
     char *whole;         /* of planes: a panel of floats for each thread, */
     float *share;        /* and of each panel the greatest part of sizes that is error */
@@ -52,8 +54,8 @@ static int32_t source_row(const struct pack *p, int32_t row)
 PACK_OUT_IN(pack_out_in_16, uint16_t)
 PACK_OUT_IN(pack_out_in_32, uint32_t)
 
-/* Row k of the source has k of every panel: a group of panels goes through it together, so that
- * what is read lies together. */
+/* Row k of the source has k of every panel: a group of panels goes through the step's rows
+ * together, so that what is read lies together. */
 static void pack_in_out(const struct pack *p, int32_t panel, int32_t n_panels)
 {
     const struct weight *w = p->w;
@@ -61,7 +63,7 @@ static void pack_in_out(const struct pack *p, int32_t panel, int32_t n_panels)
     char *to = w->packed + (size_t)panel * w->panel_bytes;
     const int32_t first = panel * w->width,
                   n = w->out - first < n_panels * w->width ? w->out - first : n_panels * w->width;
-    for (int32_t k = 0; k < w->in; k++) {
+    for (int32_t k = p->first; k < p->end; k++) {
         const char *from = p->src + (size_t)k * (size_t)w->out * size;
         for (int32_t j = 0; !p->rows && j < n; j += w->width)
             memcpy(to + (size_t)(j / w->width) * w->panel_bytes + (size_t)k * step,
@@ -108,25 +110,77 @@ static void split_panel(const struct pack *p, int thread, int32_t panel)
     }
 }
 
-static void pack_group(void *arg, int thread, int64_t i)
+/* Rows from … to − 1 of a panel, while they are near. */
+static bool check_panel(const struct pack *p, int32_t panel, int32_t from, int32_t to)
+{
+    const struct weight *w = p->w;
+    const size_t step = (size_t)w->width * dtype_size(w->type);
+    if (p->k->all_finite(w->packed + (size_t)panel * w->panel_bytes + (size_t)from * step, w->type,
+                         (size_t)(to - from) * (size_t)w->width))
+        return true;
+    row_is_bad(p->bad, panel);
+    return false;
+}
+
+static bool is_ragged(const struct weight *w, int32_t panel)
+{
+    return panel == w->n_panels - 1 && w->out % w->width != 0;
+}
+
+static void pack_rows(void *arg, int thread, int64_t i)
 {
     const struct pack *p = arg;
     const struct weight *w = p->w;
-    const int32_t first = (int32_t)i * p->group,
-                  end = w->n_panels - first < p->group ? w->n_panels : first + p->group;
-    if (end == w->n_panels && w->out % w->width != 0)
-        memset(w->packed + (size_t)(end - 1) * w->panel_bytes, 0, w->panel_bytes);
-    if (w->order == ORDER_IN_OUT)
-        pack_in_out(p, first, end - first);
-    for (int32_t panel = first; panel < end; panel++) {
-        if (w->order == ORDER_OUT_IN)
-            pack_panel(p, panel);
-        if (!p->k->all_finite(w->packed + (size_t)panel * w->panel_bytes, w->type,
-                              w->panel_bytes / dtype_size(w->type))) /* while it is near */
-            row_is_bad(p->bad, panel);
-        else if (w->planes)
-            split_panel(p, thread, panel);
+    const int32_t panel = p->first / w->width + (int32_t)i;
+    if (is_ragged(w, panel))
+        memset(w->packed + (size_t)panel * w->panel_bytes, 0, w->panel_bytes);
+    pack_panel(p, panel);
+    if (check_panel(p, panel, 0, w->in) && w->planes)
+        split_panel(p, thread, panel);
+}
+
+static void pack_columns(void *arg, int thread, int64_t i)
+{
+    (void)thread;
+    const struct pack *p = arg;
+    const struct weight *w = p->w;
+    const int32_t first = (int32_t)i * PACK_GROUP,
+                  end = w->n_panels - first < PACK_GROUP ? w->n_panels : first + PACK_GROUP;
+    const size_t step = (size_t)w->width * dtype_size(w->type);
+    if (is_ragged(w, end - 1))
+        memset(w->packed + (size_t)(end - 1) * w->panel_bytes + (size_t)p->first * step, 0,
+               (size_t)(p->end - p->first) * step);
+    pack_in_out(p, first, end - first);
+    for (int32_t panel = first; panel < end; panel++)
+        check_panel(p, panel, p->first, p->end);
+}
+
+static void split_later(void *arg, int thread, int64_t panel)
+{
+    split_panel(arg, thread, (int32_t)panel);
+}
+
+/* Step by step from the source's start on, and says so, so that what lies behind may leave memory:
+ * an SAE's encoder and its panels are gigabytes each. */
+static void pack_all(struct cpu *c, struct pack *p)
+{
+    const struct weight *w = p->w;
+    const bool turned = w->order == ORDER_IN_OUT;
+    const int32_t rows = turned ? w->in : w->out, unit = turned ? 1 : w->width;
+    const size_t row = (size_t)(turned ? w->out : w->in) * dtype_size(w->type),
+                 units = PACK_STEP / (row * (size_t)unit) + 1;
+    const int32_t at_once = units < (size_t)(rows / unit + 1) ? (int32_t)units * unit : rows;
+    for (p->first = 0; p->first < rows; p->first = p->end) {
+        p->end = rows - p->first < at_once ? rows : p->first + at_once;
+        if (turned)
+            pool_run(c->pool, (w->n_panels - 1) / PACK_GROUP + 1, pack_columns, p);
+        else
+            pool_run(c->pool, (p->end - p->first - 1) / w->width + 1, pack_rows, p);
+        if (c->backend.loaded)
+            c->backend.loaded(c->backend.loaded_arg, (uint64_t)(p->end - p->first) * row);
     }
+    if (turned && w->planes && *p->bad == INT32_MAX)
+        pool_run(c->pool, w->n_panels, split_later, p);
 }
 
 /* Names the first value of the panel that is not finite, by its place in the source. */
@@ -198,12 +252,11 @@ static bool pack(struct cpu *c, struct weight *w, const struct weight_source *sr
                          w->in, w->packed_bytes);
     atomic_int bad = INT32_MAX;
     struct pack p = {.k = c->k, .w = w, .src = src->data, .rows = src->rows, .bad = &bad};
-    p.group = w->order == ORDER_IN_OUT ? PACK_GROUP : 1;
     if (w->planes) {
         p.whole = xreallocarray(NULL, (size_t)pool_threads(c->pool), w->panel_bytes);
         p.share = xcalloc((size_t)w->n_panels, sizeof *p.share);
     }
-    pool_run(c->pool, (w->n_panels - 1) / p.group + 1, pack_group, &p);
+    pack_all(c, &p);
     if (w->planes && bad == INT32_MAX)
         sum_up(&p, w);
     free(p.whole);

@@ -31,6 +31,7 @@ static void fold(struct dict *d, const struct dict_parts *p)
     size_t found = 0;
     if (!d->packs || p->encoder.own || p->encoder_bias.changed || p->decoder_bias.changed) {
         fold_bias(w, p->encoder.order, bp, d->bias);
+        tensors_done(d->tensors, w);
         return;
     }
     char *what = xasprintf("bias %s less %s times %s, order %d", p->encoder_bias.name, w->name,
@@ -42,6 +43,7 @@ static void fold(struct dict *d, const struct dict_parts *p)
         if (kept)
             packs_distrust(d->packs, w->file, what);
         fold_bias(w, p->encoder.order, bp, d->bias);
+        tensors_done(d->tensors, w); /* it is packed next, from its start on */
         packs_put(d->packs, w->file, what, d->bias, n);
     }
     free(what);

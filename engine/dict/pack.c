@@ -30,15 +30,47 @@ static struct weight *take(struct backend *b, const struct named_tensor *t,
     return w;
 }
 
-static struct weight *take_or_pack(struct backend *b, const struct named_tensor *t,
-                                   const struct weight_source *s, unsigned uses,
-                                   struct packs *packs, struct error *e)
+/* Pages of the source leave memory while the rest of it is packed; whoever listened goes on. */
+struct leaving {
+    const struct tensors *ts;
+    struct named_tensor rest;
+    void (*loaded)(void *, uint64_t n);
+    void *loaded_arg;
+};
+
+static void leave(void *arg, uint64_t n)
+{
+    struct leaving *l = arg;
+    if (l->loaded)
+        l->loaded(l->loaded_arg, n);
+    if (n > l->rest.n_bytes)
+        return;
+    struct named_tensor gone = l->rest;
+    gone.n_bytes = (size_t)n;
+    tensors_done(l->ts, &gone);
+    l->rest.data = (const char *)l->rest.data + n, l->rest.n_bytes -= (size_t)n;
+}
+
+static struct weight *pack_leaving(struct backend *b, const struct tensors *ts,
+                                   const struct named_tensor *t, const struct weight_source *s,
+                                   unsigned uses, struct error *e)
+{
+    struct leaving l = {.ts = ts, .rest = *t, .loaded = b->loaded, .loaded_arg = b->loaded_arg};
+    device_hear(b, leave, &l);
+    struct weight *w = device_weight_new(b, s, uses, e);
+    device_hear(b, l.loaded, l.loaded_arg);
+    return w;
+}
+
+static struct weight *take_or_pack(struct backend *b, const struct tensors *ts,
+                                   const struct named_tensor *t, const struct weight_source *s,
+                                   unsigned uses, struct packs *packs, struct error *e)
 {
     if (!packs || !b->caps.layout || !(uses & USE_PRODUCT))
-        return device_weight_new(b, s, uses, e);
+        return pack_leaving(b, ts, t, s, uses, e);
     char *what = packed_as(b, t, s, uses);
     struct weight *w = take(b, t, s, uses, what, packs);
-    if (!w && (w = device_weight_new(b, s, uses, e)) != NULL) {
+    if (!w && (w = pack_leaving(b, ts, t, s, uses, e)) != NULL) {
         size_t n;
         const void *packed = device_weight_packed(b, w, &n);
         packs_put(packs, t->file, what, packed, n);
@@ -85,7 +117,7 @@ struct weight *pack_weight(struct backend *b, const struct tensors *ts,
                   t->file, t->name, (long long)t->dim[0], (long long)t->dim[1], INT32_MAX);
         return NULL;
     }
-    struct weight *w = take_or_pack(b, t,
+    struct weight *w = take_or_pack(b, ts, t,
                                     &(struct weight_source){.type = (enum dtype)t->type,
                                                             .out = (int32_t)out,
                                                             .in = (int32_t)in,

@@ -79,6 +79,39 @@ static void test_random_shapes(void **state)
     lab_everywhere(random_shapes, 1);
 }
 
+struct taken {
+    uint64_t bytes;
+    int n;
+};
+
+static void taken_in(void *arg, uint64_t n)
+{
+    struct taken *t = arg;
+    t->bytes += n;
+    t->n++;
+}
+
+/* A source that is packed in steps: each is told of, together all of it. */
+static void large_source(struct lab *l)
+{
+    enum { OUT = 1021, IN = 17000 }; /* 34 MB */
+    for (enum order order = ORDER_OUT_IN; order <= ORDER_IN_OUT; order++) {
+        struct taken taken = {0};
+        l->b->loaded = taken_in, l->b->loaded_arg = &taken;
+        check_product(l, (struct product_case){
+                             .rows = 2, .out = OUT, .in = IN, .type = DTYPE_F16, .order = order});
+        l->b->loaded = NULL;
+        assert_int_equal(taken.bytes, 2 * OUT * IN);
+        assert_int_equal(taken.n, 2);
+    }
+}
+static void test_large_source(void **state)
+{
+    (void)state;
+    struct error e = {0};
+    lab_on(large_source, cpu_backend_new(2, &e), 3);
+}
+
 /* Every number of rows up to two of the largest tiles, and depths around the blocks'. */
 static void every_tile(struct lab *l)
 {
@@ -386,6 +419,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_random_shapes),
         cmocka_unit_test(test_every_tile),
+        cmocka_unit_test(test_large_source),
         cmocka_unit_test(test_rows_do_not_depend_on_their_batch),
         cmocka_unit_test(test_threads_agree),
         cmocka_unit_test(test_odd_halves),

@@ -490,6 +490,7 @@ static struct weight *in_halves(struct backend *b, const struct weight_source *s
     const uint64_t n = (uint64_t)s->out * (uint64_t)s->in * dtype_size(s->type);
     b->loaded(b->loaded_arg, n / 2);
     b->loaded(b->loaded_arg, n - n / 2);
+    b->loaded = NULL; /* told already */
     return real_weight_new(b, s, uses, e);
 }
 static void test_loading_is_heard_of(void **state)
@@ -509,7 +510,7 @@ static void test_loading_is_heard_of(void **state)
         const struct dict_spec *s = dict_spec(d);
         assert_int_equal(l.total, 2 * (uint64_t)s->n * (uint64_t)s->m * sizeof(float));
         assert_int_equal(l.done, l.total);
-        assert_int_equal(l.times, halves ? 6 : 2);
+        assert_int_equal(l.times, halves ? 6 : 3); /* the encoder is packed in one step */
         assert_null(dev.b->loaded);
         dict_free(d);
     }
