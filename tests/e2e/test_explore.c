@@ -609,6 +609,28 @@ static void test_another_model_begins_with_a_hint(void **state)
     quit(t);
 }
 
+/* With an SAE of one's own and no latent chosen a text is coloured by what is strongest on it; the
+ * first latent that is taken colours it from then on. */
+static void test_a_text_has_colours_without_a_latent(void **state)
+{
+    (void)state;
+    static const char *const more[] = {"--sae", "store/demo/sae.safetensors", NULL};
+    struct term *t =
+        start(&(struct how){.model = "store/demo/model", .more = more, .w = 120, .h = 36});
+    assert_shows(t, "colour: strongest latent");
+    term_type(t, "godkende den");
+    assert_shows(t, "Latents at ");
+    settle(t);
+    assert_in_range(coloured(t, "godkende den", 12), 3, 12);
+    escape(t);
+    term_type(t, "\tf");
+    assert_shows(t, "colour: pre-activation of ");
+    assert_false(term_has(t, "strongest latent"));
+    term_type(t, "q"); /* Ctrl-C would first stop its histogram */
+    assert_int_equal(term_wait_exit(t, WAIT), 0);
+    term_free(t);
+}
+
 static void test_a_missing_model_is_said(void **state)
 {
     (void)state;
@@ -677,6 +699,7 @@ int main(void)
         cmocka_unit_test(test_a_bad_script_never_starts),
         cmocka_unit_test(test_no_terminal),
         cmocka_unit_test(test_another_model_begins_with_a_hint),
+        cmocka_unit_test(test_a_text_has_colours_without_a_latent),
         cmocka_unit_test(test_a_missing_model_is_said),
         cmocka_unit_test(test_demo),
     };

@@ -73,11 +73,23 @@ static bool losses_fit(const struct line_view *l, enum lane_kind lane)
     return l->loss[lane] && l->tokens && l->loss[lane]->n == l->tokens->n;
 }
 
+/* No active latent is 0, as soon as it is known that there is none. */
+static bool strongest_value(const struct line_latents *a, float scale, int32_t i, float *v)
+{
+    const struct active_latent *active;
+    const int32_t n = latents_of_token(a, i, &active);
+    if (n > 0 || a->complete)
+        *v = n > 0 ? active[0].value / scale : 0;
+    return n > 0 || a->complete;
+}
+
 static bool latent_value(const struct line_view *l, const struct paint_rule *r, int32_t i, float *v)
 {
     const struct line_latents *a = l->latents;
     if (!a || a->n != l->tokens->n)
         return false;
+    if (r->n_units == 0)
+        return strongest_value(a, r->strongest, i, v);
     float sum = 0;
     int32_t found = 0;
     for (int32_t u = 0; u < r->n_units; u++)

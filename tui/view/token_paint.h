@@ -14,9 +14,10 @@ enum colouring { COLOUR_PRE, COLOUR_ACT, COLOUR_LOSS, COLOUR_DELTA, N_COLOURINGS
 
 struct paint_rule { /* what is shown */
     enum colouring colouring;
-    int32_t n_units; /* PRE, ACT: 1, or all the chosen ones */
+    int32_t n_units; /* PRE, ACT: 1, or all the chosen ones; 0: each token's strongest, whichever */
     struct unit_id unit[UNITS_MAX];
     float scale[UNITS_MAX]; /* that counts as full; > 0 */
+    float strongest;        /* likewise */
 };
 #define PAINT_LOSS_SCALE                                                                           \
     8.0f /* nats a token: full colour; fixed, so that typing recolours nothing */

@@ -31,6 +31,7 @@ struct paint_rule explore_rule(const struct explore *ex, const struct workbench 
         r.unit[r.n_units++] = ex->sh->sliders.unit[i].id;
     for (int i = 0; i < r.n_units; i++)
         r.scale[i] = explore_scale(ex, wb, r.unit[i], NULL);
+    r.strongest = ex->strongest > 0 ? ex->strongest : 1;
     return r;
 }
 
@@ -40,23 +41,33 @@ static int by_size(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* The 99th percentile of |pre| over (at most) the first 4,096 tokens of the text; 0: nothing known.
- */
+enum { MEASURED = 4096 }; /* tokens of the text, the first ones */
+
+/* |pre| of a unit on a line's tokens, of UNIT_NONE what is strongest on them; returns how many. */
+static int sizes_of(const struct line_latents *a, struct unit_id unit, float *v, int room)
+{
+    const struct active_latent *active;
+    int n = 0;
+    for (int32_t i = 0; unit_same(unit, UNIT_NONE) && i < a->n && n < room; i++)
+        if (latents_of_token(a, i, &active) > 0)
+            v[n++] = fabsf(active[0].value);
+    for (int32_t w = 0; w < a->n_watch; w++)
+        for (int32_t i = 0; unit_same(a->watch[w], unit) && i < a->n && n < room; i++) {
+            float pre = a->pre[(size_t)i * (size_t)a->n_watch + (size_t)w];
+            if (isfinite(pre))
+                v[n++] = fabsf(pre);
+        }
+    return n;
+}
+
+/* The 99th percentile of those; 0: nothing known. */
 static float measured_p99(const struct snapshot *s, struct unit_id unit)
 {
-    static const int most = 4096;
-    float *v = malloc((size_t)most * sizeof *v);
+    float *v = malloc(MEASURED * sizeof *v);
     int n = 0;
-    for (int32_t l = 0; v && l < s->n_lines && n < most; l++) {
-        const struct line_latents *a = s->line[l].latents;
-        for (int32_t w = 0; a && w < a->n_watch; w++)
-            if (unit_same(a->watch[w], unit))
-                for (int32_t i = 0; i < a->n && n < most; i++) {
-                    float pre = a->pre[(size_t)i * (size_t)a->n_watch + (size_t)w];
-                    if (isfinite(pre))
-                        v[n++] = fabsf(pre);
-                }
-    }
+    for (int32_t l = 0; v && l < s->n_lines && n < MEASURED; l++)
+        if (s->line[l].latents)
+            n += sizes_of(s->line[l].latents, unit, v + n, MEASURED - n);
     if (n > 0)
         qsort(v, (size_t)n, sizeof *v, by_size);
     float p99 = n > 0 ? v[(n - 1) * 99 / 100] : 0;
@@ -65,9 +76,17 @@ static float measured_p99(const struct snapshot *s, struct unit_id unit)
 }
 
 /* Scales move only when they are far off, so that typing does not recolour the text. */
+static bool is_near(float p99, float old)
+{
+    return p99 < 1.5f * old && p99 > old / 3;
+}
+
 void explore_measure(struct explore *ex, const struct snapshot *s)
 {
     struct paint_rule rule = explore_rule(ex, ex->sh->workbench);
+    const float strongest = rule.n_units == 0 ? measured_p99(s, UNIT_NONE) : 0;
+    if (strongest > 0 && isfinite(strongest) && !is_near(strongest, ex->strongest))
+        ex->strongest = strongest;
     for (int u = 0; u < rule.n_units; u++) {
         bool from_bundle;
         float old = explore_scale(ex, ex->sh->workbench, rule.unit[u], &from_bundle);
@@ -77,7 +96,7 @@ void explore_measure(struct explore *ex, const struct snapshot *s)
         int i = 0;
         while (i < ex->n_scales && !unit_same(ex->scale[i].unit, rule.unit[u]))
             i++;
-        if (i < ex->n_scales && p99 < 1.5f * old && p99 > old / 3)
+        if (i < ex->n_scales && is_near(p99, old))
             continue;
         if (i == ex->n_scales && ex->n_scales < 2 * UNITS_MAX)
             ex->n_scales++;

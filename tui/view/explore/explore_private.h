@@ -45,6 +45,7 @@ struct explore {
     struct blink blink;
     struct measured_scale scale[2 * UNITS_MAX];
     int n_scales;
+    float strongest; /* the same of each token's strongest latent; 0: none was seen */
 };
 
 /* ---- geometry, for drawing and for the mouse */

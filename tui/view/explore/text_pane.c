@@ -218,7 +218,7 @@ static void subject(const struct drawing *d, char *out, size_t n)
     if (ex->sh->colouring == COLOUR_LOSS || ex->sh->colouring == COLOUR_DELTA)
         snprintf(out, n, "%s", name);
     else if (unit_same(ex->sh->colour_unit, UNIT_ALL) && ex->sh->sliders.n == 0)
-        snprintf(out, n, "nothing yet: Tab, f takes a %s", unit_words(d->wb)->one);
+        snprintf(out, n, "strongest %s (Tab, f takes one)", unit_words(d->wb)->one);
     else if (unit_same(ex->sh->colour_unit, UNIT_ALL) && ex->sh->sliders.n == 1)
         snprintf(out, n, "%s of %s", name, unit_label(d->wb, ex->sh->sliders.unit[0].id, unit));
     else if (unit_same(ex->sh->colour_unit, UNIT_ALL))
@@ -257,6 +257,10 @@ static float full_scale(const struct drawing *d, const char **source)
     if (ex->sh->colouring == COLOUR_LOSS || ex->sh->colouring == COLOUR_DELTA) {
         *source = "nats, a fixed scale";
         return ex->sh->colouring == COLOUR_LOSS ? PAINT_LOSS_SCALE : PAINT_DELTA_SCALE;
+    }
+    if (unit_same(ex->sh->colour_unit, UNIT_ALL) && ex->sh->sliders.n == 0) {
+        *source = "p99 of the strongest on this text";
+        return ex->strongest > 0 ? ex->strongest : 1;
     }
     if (ex->sh->colour_unit.dict < 0) {
         *source = "mean of value / scale of each";

@@ -323,7 +323,7 @@ static void test_of_what_the_colours_are(void **state)
     f.shell.sh.sliders.unit[0].id = (struct unit_id){0, 77};
     fixture_shows(&f, "colour: pre-activation of 77");
     f.shell.sh.sliders.n = 0;
-    fixture_shows(&f, "colour: nothing yet: Tab, f takes a latent");
+    fixture_shows(&f, "colour: strongest latent (Tab, f takes one)");
 }
 
 static void test_watching_another_latent(void **state)
