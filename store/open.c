@@ -14,6 +14,9 @@
 #define JOURNAL_LIMIT "4194304"
 
 #define SAID_ASIDE "The cache %s %s: set aside as %s, a new one begun"
+#define SAID_READ_ONLY                                                                             \
+    "The cache %s can't be written (%s): what it has is used, nothing new is kept; --cache DIR "   \
+    "takes another place"
 
 enum opened {
     OPENED,
@@ -76,7 +79,7 @@ static int configure(struct store *s)
         "PRAGMA synchronous = FULL",  ("PRAGMA journal_size_limit = " JOURNAL_LIMIT)};
     for (size_t i = 0; i < sizeof pragma / sizeof *pragma && rc == SQLITE_OK; i++)
         rc = store_pragma(s, pragma[i], NULL, 0);
-    if (rc == SQLITE_OK && s->network)
+    if (rc == SQLITE_OK && s->network && !s->read_only)
         rc = store_pragma(s, "PRAGMA locking_mode = EXCLUSIVE", NULL, 0);
     return rc;
 }
@@ -196,6 +199,32 @@ static int set_journal(struct store *s)
     return rc;
 }
 
+static void remember_file(struct store *s)
+{
+    struct stat st;
+    if (stat(s->path, &st) != 0)
+        return;
+    s->device = st.st_dev, s->inode = st.st_ino;
+    s->size = st.st_size, s->written = st.st_mtim;
+}
+
+/* A file that can only be read must be of this version, and is asked for nothing more. */
+static enum opened examine_read_only(struct store *s, struct opening *o, const struct identity *id)
+{
+    if (id->version < o->how->n_steps) {
+        error_set(o->e, ERROR_SYSTEM, "cache %s: %s, and can't be written: %s", s->path,
+                  is_new(id) ? "is empty" : "is of an older glimt",
+                  strerror(store_unwritable(s->path)));
+        return OPEN_FAILED;
+    }
+    const enum opened result = check_pages(s, o, id);
+    const int rc = result == OPENED ? store_prepare(s) : SQLITE_OK;
+    if (rc != SQLITE_OK)
+        return judge(s, o, rc, "opening");
+    remember_file(s);
+    return result;
+}
+
 static enum opened examine(struct store *s, struct opening *o)
 {
     struct identity id = {0};
@@ -207,6 +236,8 @@ static enum opened examine(struct store *s, struct opening *o)
     enum opened result = check_identity(&id, o);
     if (result != OPENED)
         return result;
+    if (s->read_only)
+        return examine_read_only(s, o, &id);
     if (sqlite3_db_readonly(s->db, "main") == 1) {
         const char *why = access(s->path, W_OK) == 0 ? "read-only" : strerror(errno);
         error_set(o->e, ERROR_SYSTEM,
@@ -233,9 +264,7 @@ static enum opened examine(struct store *s, struct opening *o)
     if ((rc = set_journal(s)) != SQLITE_OK || (rc = store_prepare(s)) != SQLITE_OK)
         return judge(s, o, rc, "opening");
     sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
-    struct stat st;
-    if (stat(s->path, &st) == 0)
-        s->device = st.st_dev, s->inode = st.st_ino;
+    remember_file(s);
     return OPENED;
 }
 
@@ -257,6 +286,49 @@ static void disconnect(struct store *s)
     s->db = NULL;
 }
 
+/* Is it in WAL mode, with nothing in a journal? SQLite then needs files beside it that it can't
+ * make here; nobody has it open, or nobody wrote yet. */
+static bool is_at_rest(const char *path)
+{
+    unsigned char header[20] = {0};
+    FILE *f = fopen(path, "rbe");
+    const bool read = f != NULL && fread(header, sizeof header, 1, f) == 1;
+    if (f != NULL)
+        fclose(f);
+    return read && header[18] == 2 && store_file_size(path, "-wal") == 0 &&
+           store_file_size(path, "-journal") == 0;
+}
+
+/* As a URI, since there is no other way to say that a file does not change. */
+static int open_read_only(struct store *s)
+{
+    struct strbuf uri;
+    strbuf_init(&uri);
+    strbuf_adds(&uri, "file:");
+    for (const char *c = s->path; *c != '\0'; c++)
+        if (strchr("%?#", *c) != NULL)
+            strbuf_addf(&uri, "%%%02x", (unsigned)(unsigned char)*c);
+        else
+            strbuf_addc(&uri, *c);
+    s->as_is = is_at_rest(s->path);
+    strbuf_adds(&uri, s->as_is ? "?immutable=1" : "?immutable=0");
+    const int rc = sqlite3_open_v2(uri.s, &s->db,
+                                   SQLITE_OPEN_READONLY | SQLITE_OPEN_URI |
+                                       SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_NOMUTEX,
+                                   STORE_VFS);
+    strbuf_release(&uri);
+    return rc;
+}
+
+static int open_file(struct store *s)
+{
+    return s->read_only ? open_read_only(s)
+                        : sqlite3_open_v2(s->path, &s->db,
+                                          SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
+                                              SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_NOMUTEX,
+                                          STORE_VFS);
+}
+
 static enum opened connect_file(struct store *s, struct opening *o)
 {
     struct stat st;
@@ -265,10 +337,7 @@ static enum opened connect_file(struct store *s, struct opening *o)
                   S_ISDIR(st.st_mode) ? "folder" : "device");
         return OPEN_FAILED;
     }
-    const int rc = sqlite3_open_v2(s->path, &s->db,
-                                   SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
-                                       SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_NOMUTEX,
-                                   STORE_VFS);
+    const int rc = open_file(s);
     if (s->db == NULL) {
         error_set(o->e, ERROR_SYSTEM, "cache %s: opening: out of memory", s->path);
         return OPEN_FAILED;
@@ -280,6 +349,24 @@ static enum opened connect_file(struct store *s, struct opening *o)
         result = examine(s, o);
     if (result != OPENED)
         disconnect(s);
+    return result;
+}
+
+/* Sets aside what is no store of this glimt's and begins a new one. */
+static enum opened connect_or_begin(struct store *s, const char *folder, struct opening *o,
+                                    char *said, size_t n_said)
+{
+    const int lock = store_lock_folder(folder);
+    char name[64];
+    enum opened result = connect_file(s, o);
+    if (result == OPEN_ASIDE && !store_set_aside(s->path, o->aside, name, sizeof name, o->e)) {
+        result = OPEN_FAILED;
+    } else if (result == OPEN_ASIDE) {
+        if (said != NULL)
+            snprintf(said, n_said, SAID_ASIDE, s->path, o->why, name);
+        result = connect_file(s, o);
+    }
+    store_unlock_folder(lock);
     return result;
 }
 
@@ -299,20 +386,15 @@ bool store_open_as(const char *dir, const struct store_how *how, struct store **
     s->busy_ms = how->busy_ms;
     store_owner(s->owner, sizeof s->owner);
     store_vfs_register();
-    const int lock = store_lock_folder(folder);
+    const int why = store_unwritable(s->path);
+    s->read_only = why != 0;
     struct opening o = {.how = how, .e = e};
-    enum opened result = connect_file(s, &o);
-    if (result == OPEN_ASIDE) {
-        char name[64];
-        if (store_set_aside(s->path, o.aside, name, sizeof name, e)) {
-            if (said != NULL)
-                snprintf(said, n_said, SAID_ASIDE, s->path, o.why, name);
-            result = connect_file(s, &o);
-        }
-        if (result == OPEN_ASIDE) /* a new file that is not ours: some other program's doing */
-            error_set(e, ERROR_SYSTEM, "cache %s: %s", s->path, o.why);
-    }
-    store_unlock_folder(lock);
+    const enum opened result =
+        s->read_only ? connect_file(s, &o) : connect_or_begin(s, folder, &o, said, n_said);
+    if (result == OPEN_ASIDE) /* it can't be, or the new one is some other program's doing */
+        error_set(e, ERROR_SYSTEM, "cache %s: %s", s->path, o.why);
+    else if (result == OPENED && s->read_only && said != NULL)
+        snprintf(said, n_said, SAID_READ_ONLY, s->path, strerror(why));
     free(folder);
     if (result == OPENED) {
         *out = s;
@@ -340,7 +422,9 @@ bool store_open(const char *dir, struct store **out, char *said, size_t n_said, 
 bool store_is_in_place(const struct store *s)
 {
     struct stat st;
-    return stat(s->path, &st) == 0 && st.st_dev == s->device && st.st_ino == s->inode;
+    return stat(s->path, &st) == 0 && st.st_dev == s->device && st.st_ino == s->inode &&
+           (!s->as_is || (st.st_size == s->size && st.st_mtim.tv_sec == s->written.tv_sec &&
+                          st.st_mtim.tv_nsec == s->written.tv_nsec));
 }
 
 bool store_is_damaged(const struct store *s)
@@ -358,9 +442,13 @@ static char *folder_of(const struct store *s)
 /* Unless another process has begun a new file meanwhile: name is "" then. */
 static bool retire(const struct store *s, char *name, size_t n_name, struct error *e)
 {
+    name[0] = '\0';
+    if (s->read_only)
+        return !store_is_in_place(s) ||
+               error_set(e, ERROR_SYSTEM, "cache %s: is damaged, and can't be set aside: %s",
+                         s->path, strerror(store_unwritable(s->path)));
     char *folder = folder_of(s);
     const int lock = store_lock_folder(folder);
-    name[0] = '\0';
     const bool ok = !store_is_in_place(s) || store_set_aside(s->path, "damaged", name, n_name, e);
     store_unlock_folder(lock);
     free(folder);
@@ -414,4 +502,9 @@ const char *store_path(const struct store *s)
 bool store_is_network(const struct store *s)
 {
     return s->network;
+}
+
+bool store_is_read_only(const struct store *s)
+{
+    return s->read_only;
 }

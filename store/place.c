@@ -18,20 +18,31 @@ char *store_folder(const char *dir, struct error *e)
         error_set(e, ERROR_INPUT, "the cache: no folder given");
         return NULL;
     }
-    char *real = NULL;
+    char *real = NULL, *path = xasprintf("%s/" STORE_FILE, dir);
     struct stat st;
     if (!file_make_folders(dir) || stat(dir, &st) != 0)
         error_set(e, ERROR_SYSTEM, "cache: the folder %s can't be made: %s", dir, strerror(errno));
     else if (!S_ISDIR(st.st_mode))
         error_set(e, ERROR_INPUT, "cache: %s is a file, expected a folder", dir);
-    else if (access(dir, W_OK | X_OK) != 0)
+    else if (access(path, F_OK) != 0 && access(dir, W_OK | X_OK) != 0)
         error_set(e, ERROR_SYSTEM,
                   "cache: the folder %s can't be written: %s; --cache DIR takes another place, "
                   "--cache none goes without",
                   dir, strerror(errno));
     else if ((real = realpath(dir, NULL)) == NULL)
         error_set(e, ERROR_SYSTEM, "cache: the folder %s: %s", dir, strerror(errno));
+    free(path);
     return real;
+}
+
+int store_unwritable(const char *path)
+{
+    char *dir = xstrndup(path, (size_t)(strrchr(path, '/') - path));
+    const bool may = access(dir, W_OK | X_OK) == 0 &&
+                     (access(path, W_OK) == 0 || errno == ENOENT || errno == EISDIR);
+    const int why = may ? 0 : errno;
+    free(dir);
+    return why;
 }
 
 bool store_type_is_network(uint32_t f_type)

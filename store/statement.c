@@ -207,6 +207,9 @@ bool store_begin(struct store *s, struct error *e)
     if (s->finish.begun)
         return error_set(e, ERROR_SYSTEM, "cache %s: run %lld is being written", s->path,
                          (long long)s->finish.run);
+    if (s->read_only)
+        return error_set(e, ERROR_SYSTEM, "cache %s: can't be written: %s", s->path,
+                         strerror(store_unwritable(s->path)));
     if (s->loose > 0)
         store_commit(s, true, NULL); /* what is lost by it is missed at the end (state.c) */
     store_rollback(s);
@@ -229,7 +232,7 @@ bool store_commit(struct store *s, bool ok, struct error *e)
 
 void store_touch(struct store *s, enum statement which, const struct value *v, int n)
 {
-    if (s->finish.begun)
+    if (s->finish.begun || s->read_only)
         return;
     sqlite3_busy_timeout(s->db, 0);
     store_do(s, which, v, n);

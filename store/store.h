@@ -7,6 +7,10 @@
  * a time (owner and heartbeat). Every page has a sum. A damaged file is set aside as
  * NAME.damaged-N, a foreign or newer one as NAME.aside-N, with a message, and a new one begun, when
  * it is opened or by store_heal; deleting the file loses only time. A store belongs to one thread.
+ *
+ * A file that can't be written, or lies where nothing can be, is read as it is (one cache for many,
+ * on a mount for reading): what is there is found, what writes is an error, and nothing is set
+ * aside.
  */
 #ifndef GLIMT_STORE_STORE_H
 #define GLIMT_STORE_STORE_H
@@ -17,12 +21,13 @@
 
 struct store;
 
-/* dir is made when it is missing (mode 700). `said` gets a line when a file was set aside ("":
- * nothing to say). */
+/* dir is made when it is missing (mode 700). `said` gets a line when a file was set aside, or can
+ * only be read ("": nothing to say). */
 bool store_open(const char *dir, struct store **out, char *said, size_t n_said, struct error *e);
 void store_close(struct store *);
 const char *store_path(const struct store *);
 bool store_is_network(const struct store *);
+bool store_is_read_only(const struct store *);
 /* Does a folder lie on a network filesystem? */
 bool store_on_network(const char *dir);
 
@@ -31,10 +36,12 @@ bool store_is_damaged(const struct store *);
 /* A result that was read makes no sense, or is not there: damage, unless the run was removed
  * meanwhile. */
 void store_distrust(struct store *, int64_t run);
-/* Is the file still the one at its path (nobody deleted it or set it aside)? */
+/* Is the file still the one at its path (nobody deleted it or set it aside; one that is read
+ * without locks: nor wrote it)? */
 bool store_is_in_place(const struct store *);
-/* Closes *s, sets a damaged file aside and opens anew; said as in store_open. false: *s is NULL,
- * and *e. What *s knew (ids of objects and runs) is of the old file. */
+/* Closes *s, sets a damaged file aside and opens anew; said as in store_open. false (a damaged file
+ * that can only be read, too): *s is NULL, and *e. What *s knew (ids of objects and runs) is of the
+ * old file. */
 bool store_heal(struct store **s, char *said, size_t n_said, struct error *e);
 
 /* Small facts about files: content hashes remembered by all of this, so that contents which were
@@ -47,7 +54,8 @@ bool store_file_hash(struct store *, const struct store_file *, struct sha256 *o
 bool store_file_remember(struct store *, const struct store_file *, const struct sha256 *,
                          struct error *e);
 
-/* What runs are made of: model, dict, tokenizer, corpus. Touches last_used. */
+/* What runs are made of: model, dict, tokenizer, corpus. Touches last_used. *id 0: the store can
+ * only be read, and does not have it. */
 bool store_object(struct store *, const char *kind, const struct sha256 *hash, const char *name,
                   const char *spec_json, int64_t *id, struct error *e);
 
@@ -62,7 +70,8 @@ enum store_claim {
     CLAIM_FAILED, /* *e says why */
     CLAIM_DONE,   /* finished: results are there */
     CLAIM_OURS,   /* new, or unfinished with nobody at it: go on from next_chunk */
-    CLAIM_BUSY    /* another process is at it (heartbeat younger than 60 s and alive) */
+    CLAIM_BUSY,   /* another process is at it (heartbeat younger than 60 s and alive) */
+    CLAIM_UNKEPT  /* not there, or unfinished, in a store that can only be read: out->id 0 */
 };
 struct store_run {
     int64_t id, next_chunk, n_chunks;

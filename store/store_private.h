@@ -24,10 +24,14 @@ struct store {
     sqlite3 *db;
     char *path; /* absolute */
     bool network, wal;
+    bool read_only; /* nothing is written, locked or set aside */
+    bool as_is; /* the file is taken not to change: its size and time are those of the opening */
     int busy_ms;
     bool damaged; /* met so far: the file is set aside at close */
     dev_t device; /* which file path was when it was opened */
     ino_t inode;
+    int64_t size;
+    struct timespec written;
     char owner[320];
     int64_t loose; /* bytes of pieces in an open transaction: they count for nothing yet */
     sqlite3_stmt *statement[SQL_N];
@@ -58,8 +62,11 @@ void store_vfs_register(void); /* once is enough; connections name it, STORE_VFS
 #define STORE_CONTROL_DAMAGED 0x676c6d74
 
 /* ---- place.c: the folder and the files in it */
-/* Makes dir where it is missing and returns its absolute name, the caller's; NULL and *e. */
+/* Makes dir where it is missing and returns its absolute name, the caller's; NULL and *e. One that
+ * can't be written must hold a store. */
 char *store_folder(const char *dir, struct error *e);
+/* May the file at path, its journals and what is set aside be written? 0, or why not (an errno). */
+int store_unwritable(const char *path);
 bool store_type_is_network(uint32_t f_type); /* of statfs */
 /* Keeps other processes from opening or setting aside at the same time; −1: the filesystem has no
  * such lock. */

@@ -180,9 +180,13 @@ static bool is_sound(const struct mapping *m, const struct sha256 *key)
 static void set_aside(struct packs *p, const char *name)
 {
     char *aside = xasprintf("%s" DAMAGED, name);
-    if (rename(name, aside) != 0)
-        unlink(name);
-    if (p->n_aside++ == 0)
+    const bool gone = rename(name, aside) == 0 || unlink(name) == 0;
+    p->n_aside += gone;
+    if (!gone)
+        snprintf(p->said, sizeof p->said,
+                 "The packed weights %.280s are damaged, and can't be set aside: %s", name,
+                 strerror(errno));
+    else if (p->n_aside == 1)
         snprintf(p->said, sizeof p->said,
                  "The packed weights %.280s are damaged: set aside as NAME" DAMAGED ", packed anew",
                  name);
@@ -357,7 +361,11 @@ static void *write_all(void *arg)
 
 void packs_write(struct packs *p)
 {
-    if (!p->writing && p->n_puts > 0 && !is_stopped(p))
+    if (p->n_puts > 0 && p->said[0] == '\0' && access(p->dir, W_OK) != 0 && errno != ENOENT)
+        snprintf(p->said, sizeof p->said,
+                 "The packed weights can't be kept in %.280s: %s; --cache DIR takes another place",
+                 p->dir, strerror(errno));
+    else if (!p->writing && p->n_puts > 0 && !is_stopped(p))
         p->writing = thread_start(&p->writer, write_all, p) == 0;
 }
 

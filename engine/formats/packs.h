@@ -36,12 +36,14 @@ uint64_t packs_kept(const struct packs *);
 const void *packs_find(struct packs *, const char *file, const char *what, size_t *n);
 /* What packs_find gave makes no sense: it is set aside. Nobody uses it any more. */
 void packs_distrust(struct packs *, const char *file, const char *what);
-/* A line about the files that were set aside so far, for people; "": none was. Borrowed. */
+/* A line about the files that were set aside so far, or can't be kept, for people; "": none.
+ * Borrowed.
+ */
 const char *packs_said(const struct packs *); /* NULL: "" */
 /* Asks that p be kept, which stays as it is until packs_stop. */
 void packs_put(struct packs *, const char *file, const char *what, const void *p, size_t n);
 /* Begins to write what was put, in the background, where a quarter of what is free on the disk
- * holds it. Once. */
+ * holds it, and the folder may be written. Once. */
 void packs_write(struct packs *);
 /* Leaves what is not written yet to the next run; nothing that was put is read any more. NULL:
  * nothing. */

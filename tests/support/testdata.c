@@ -1,5 +1,6 @@
 #include "tests/support/testdata.h"
 #include <ftw.h>
+#include <grp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -7,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 /* cmocka.h wants the five headers above it. */
@@ -130,4 +132,22 @@ char *testdata_write(const char *dir, const char *name, const void *p, size_t n)
     assert_int_equal(n > 0 ? fwrite(p, 1, n, f) : 0, n);
     assert_int_equal(fclose(f), 0);
     return path;
+}
+
+void testdata_as_nobody(bool on)
+{
+    enum { NOBODY = 65534 };
+    static bool was_root;
+    if (on && geteuid() != 0)
+        return;
+    if (on) {
+        was_root = true;
+        assert_int_equal(setgroups(0, NULL), 0);
+        assert_int_equal(setresgid(NOBODY, NOBODY, 0), 0);
+        assert_int_equal(setresuid(NOBODY, NOBODY, 0), 0);
+    } else if (was_root) {
+        assert_int_equal(setresuid(0, 0, 0), 0);
+        assert_int_equal(setresgid(0, 0, 0), 0);
+        prctl(PR_SET_DUMPABLE, 1); /* for the sanitizer that looks for leaks */
+    }
 }

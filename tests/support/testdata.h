@@ -3,6 +3,7 @@
  * can't be done fails it. */
 #ifndef GLIMT_TESTS_TESTDATA_H
 #define GLIMT_TESTS_TESTDATA_H
+#include <stdbool.h>
 #include <stddef.h>
 
 /* NAME in $GLIMT_TEST_DATA, else in ../shared/data; NULL after a word on stdout when it is not
@@ -22,6 +23,9 @@ char *golden_of(const char *name, const char *text);
  * in it. */
 char *testdata_folder(void);
 void testdata_remove(char *folder); /* frees the string too */
+/* Root may write everywhere: as nobody the process may not, until it is itself again. Nothing where
+ * the tests are not run by root. */
+void testdata_as_nobody(bool on);
 /* The folder of a group of tests, with its set-up and tear-down for cmocka_run_group_tests. */
 extern char *test_folder;
 int test_folder_make(void **state);

@@ -191,26 +191,34 @@ static bool check(const struct cli *cli, const struct query *query, struct error
     return true;
 }
 
+static const char *writable(const struct store *store)
+{
+    return store ? " that can be written" : "";
+}
+
 /* What was done is kept where there is a cache: say so. */
 static void explain_interruption(const struct inquiry *q, struct error *e)
 {
     struct store *store = lab_store(q->lab, NULL);
+    const bool keeps = store && !store_is_read_only(store);
     const struct error why = *e;
     if (why.kind != ERROR_CANCELLED && why.kind != ERROR_LOST)
         return;
     *e = (struct error){0};
-    if (why.kind == ERROR_LOST && store)
+    if (why.kind == ERROR_LOST && keeps)
         error_set(e, ERROR_LOST,
                   "%s: its last checkpoint is kept, the same command goes on from there (%s)",
                   why.text, store_path(store));
     else if (why.kind == ERROR_LOST)
-        error_set(e, ERROR_LOST, "%s: without a cache nothing is kept", why.text);
-    else if (store)
+        error_set(e, ERROR_LOST, "%s: without a cache%s nothing is kept", why.text,
+                  writable(store));
+    else if (keeps)
         error_set(e, ERROR_CANCELLED,
                   "interrupted: what is done is kept, the same command goes on from there (%s)",
                   store_path(store));
     else
-        error_set(e, ERROR_CANCELLED, "interrupted: without a cache nothing is kept");
+        error_set(e, ERROR_CANCELLED, "interrupted: without a cache%s nothing is kept",
+                  writable(store));
 }
 
 /* No token sees what lies before its window: losses and latents there are those of a new text. */

@@ -524,7 +524,7 @@ static enum store_claim claim_loaded(struct lab *lab, const struct study_call *c
 }
 
 /* What the cache has of the call: all of it, or the right to compute it (f->run; 0: it is computed
- * without being kept, because the cache does not work). */
+ * without being kept, because the cache does not work, or can only be read). */
 static enum looked look(struct lab *lab, const struct study_call *call, const struct lab_loop *loop,
                         bool must_keep, struct finished *f, struct store_run *kept, struct error *e)
 {
@@ -538,8 +538,14 @@ static enum looked look(struct lab *lab, const struct study_call *call, const st
     f->cached = c == CLAIM_DONE;
     if (c == CLAIM_DONE)
         return LOOKED_DONE;
-    if (c == CLAIM_OURS)
+    if (c == CLAIM_OURS || (c == CLAIM_UNKEPT && !must_keep))
         return LOOKED_OURS;
+    if (c == CLAIM_UNKEPT)
+        error_set(
+            &lost, ERROR_SYSTEM,
+            "%s: it is not in the cache %s, which can't be written; --cache DIR takes another "
+            "place, --cache none goes without",
+            call->what, store_path(lab->store));
     if (!lab->store) /* the damaged one is set aside, and no new one to be had */
         return !must_keep || lab_need_store(lab, e) ? LOOKED_OURS : LOOKED_FAILED;
     if (must_keep || lost.kind != ERROR_SYSTEM) {

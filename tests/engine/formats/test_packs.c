@@ -306,6 +306,39 @@ static void a_folder_that_can_not_be(void **state)
     assert_found(p, "panels", NULL, 0);
 }
 
+/* Shared by many, written by one. */
+static void a_folder_that_can_only_be_read(void **state)
+{
+    struct place *p = *state;
+    keep(p, "panels", "x", 1);
+    char *name = the_file(p, ""), *above = xasprintf("%s/cache", p->dir);
+    char *cache = xasprintf("%s/glimt", above);
+    const char *open[] = {p->dir, above, cache};
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(chmod(open[i], 0755), 0);
+    assert_int_equal(chmod(p->kept, 0555), 0);
+    assert_int_equal(chmod(name, 0444), 0);
+    testdata_as_nobody(true);
+    assert_found(p, "panels", "x", 1);
+    struct packs *packs = begin(p);
+    packs_write(packs);
+    assert_string_equal(packs_said(packs), "");
+    packs_put(packs, p->weights, "more", "y", 1);
+    packs_write(packs);
+    assert_false(packs_wait(packs));
+    assert_non_null(strstr(packs_said(packs), "can't be kept in "));
+    assert_non_null(strstr(packs_said(packs), "Permission denied"));
+    packs_distrust(packs, p->weights, "panels");
+    assert_non_null(strstr(packs_said(packs), "are damaged, and can't be set aside"));
+    packs_free(packs);
+    testdata_as_nobody(false);
+    assert_int_equal(chmod(p->kept, 0700), 0);
+    assert_found(p, "panels", "x", 1);
+    free(name);
+    free(cache);
+    free(above);
+}
+
 static void set_age(const char *path, double days)
 {
     const struct timespec t = {.tv_sec = time(NULL) - (time_t)(days * 86400)};
@@ -386,6 +419,7 @@ int main(void)
         TEST(gone_on_with_until_it_is_whole),
         TEST(a_part_is_untrusted),
         TEST(a_folder_that_can_not_be),
+        TEST(a_folder_that_can_only_be_read),
         TEST(pruned_by_age_and_size),
         TEST(use_is_noted),
     };

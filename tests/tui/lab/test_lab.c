@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 /* cmocka.h wants the headers above it. */
 #include <cmocka.h>
@@ -86,6 +87,53 @@ static void test_kept_and_not_kept_agree(void **state)
     lab_free(kept);
     lab_free(again);
     lab_free(plain);
+}
+
+/* A cache of many, on a mount for reading: what it has is used, the rest computed, which is said.
+ */
+static void test_a_cache_that_can_only_be_read(void **state)
+{
+    struct lab_place *p = *state;
+    struct options none = p->options;
+    char *db = xasprintf("%s/glimt.db", p->cache);
+    struct request kept, other, harvest;
+    struct lab_facts facts;
+    none.cache = "none";
+    ask(&kept, &latents_query);
+    ask(&other, &sweep_query);
+    ask(&harvest, &harvest_query);
+    params_set_flag(&harvest.params, "keep-activations", true);
+    struct lab *lab = lab_new(p->wb, &p->options), *plain = lab_new(p->wb, &none);
+    struct table_set *a = answers(lab, &kept, NULL, NULL), *b = answers(plain, &other, NULL, NULL);
+    lab_free(lab);
+    lab_free(plain);
+    assert_int_equal(chmod(p->dir, 0755), 0);
+    assert_int_equal(chmod(p->cache, 0555), 0);
+    assert_int_equal(chmod(db, 0444), 0);
+    testdata_as_nobody(true);
+    lab = lab_new(p->wb, &p->options);
+    struct table_set *found = answers(lab, &kept, NULL, &facts);
+    assert_true(facts.cached);
+    same_tables(a, found);
+    assert_non_null(strstr(lab_said(lab), "can't be written (Permission denied): what it has"));
+    struct table_set *computed = answers(lab, &other, NULL, &facts);
+    assert_false(facts.cached);
+    same_tables(b, computed);
+    struct table_set *none_kept = NULL;
+    struct error e = {0};
+    assert_false(lab_run(lab, &harvest, NULL, &none_kept, &facts, &e));
+    assert_non_null(strstr(e.text, "it is not in the cache "));
+    lab_free(lab);
+    testdata_as_nobody(false);
+    assert_int_equal(chmod(p->cache, 0700), 0);
+    table_set_unref(a);
+    table_set_unref(b);
+    table_set_unref(found);
+    table_set_unref(computed);
+    request_release(&kept);
+    request_release(&other);
+    request_release(&harvest);
+    free(db);
 }
 
 struct stopper {
@@ -470,6 +518,7 @@ int main(void)
         LAB_TEST(test_gives_way_between_operations),
         LAB_TEST(test_refusals),
         LAB_TEST(test_no_place_for_the_cache),
+        LAB_TEST(test_a_cache_that_can_only_be_read),
         LAB_TEST(test_verify_finds_what_differs),
         LAB_TEST(test_means_are_measured_once),
     };
