@@ -11,6 +11,7 @@ struct hf_source {
     struct error *e;
 };
 
+/* ---- hf_value.c */
 /* 1 to `most`. */
 bool hf_count(const struct hf_source *, const char *key, int32_t most, int32_t *out);
 /* The same of one that may be absent or null. */
