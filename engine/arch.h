@@ -72,6 +72,7 @@ struct rope_scaling {
 
 enum { MODEL_LAYERS_MAX = 1024 };
 
+#define BOS_OUTSIDE (-2)
 struct model_config { /* one model, from config.json */
     const struct arch *arch;
     int32_t n_layers, d_model, d_mlp, n_vocab, n_ctx;
@@ -89,7 +90,7 @@ struct model_config { /* one model, from config.json */
     bool tied;              /* the unembedding is the embedding */
     bool qkv_bias, proj_bias, mlp_bias;
     enum activation act;
-    int32_t bos_id; /* −1: none */
+    int32_t bos_id; /* −1: none; BOS_OUTSIDE: one that the vocabulary does not have */
 };
 static inline bool config_is_local(const struct model_config *c, int32_t layer)
 {

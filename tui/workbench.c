@@ -499,7 +499,7 @@ static bool open_dicts(struct opening *op)
     if (!take_statistics(op))
         return false;
     wb->bos = wants_bos(op);
-    return true;
+    return !wb->bos || config_bos_check(model_config(wb->model), model_dir(wb->model), op->e);
 }
 
 /* A unit that a session can watch and fix: "--latents: found unit 9999, expected 0 to 1023 (demo)".

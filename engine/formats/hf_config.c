@@ -51,17 +51,20 @@ static bool read_activation(const struct hf_source *s, const char *key, enum act
                      s->path, key, json_string_value(v));
 }
 
+/* An id outside the vocabulary is a default that came along (GPT-2's 50256 with a small
+ * vocabulary): it is wrong only where a BOS is wanted (config_bos_check). */
 static bool read_bos(const struct hf_source *s, struct model_config *c)
 {
     const json_t *v = json_object_get(s->j, "bos_token_id");
     c->bos_id = -1;
     if (v == NULL || json_is_null(v))
         return true;
-    if (!json_is_integer(v) || json_integer_value(v) < 0 || json_integer_value(v) >= c->n_vocab)
+    if (!json_is_integer(v))
         return error_set(s->e, ERROR_INPUT,
                          "%s: bos_token_id is %s, expected an id below vocab_size %d", s->path,
-                         json_is_integer(v) ? "outside the vocabulary" : json_kind(v), c->n_vocab);
-    c->bos_id = (int32_t)json_integer_value(v);
+                         json_kind(v), c->n_vocab);
+    const json_int_t id = json_integer_value(v);
+    c->bos_id = id >= 0 && id < c->n_vocab ? (int32_t)id : BOS_OUTSIDE;
     return true;
 }
 

@@ -25,7 +25,16 @@ size_t text_without_end(const char *text, size_t n)
 
 int32_t config_bos(const struct model_config *c, const struct tokenizer *t)
 {
-    return c->bos_id >= 0 && c->bos_id < c->n_vocab ? c->bos_id : tokenizer_eot(t);
+    return c->bos_id >= 0 ? c->bos_id : c->bos_id == BOS_OUTSIDE ? -1 : tokenizer_eot(t);
+}
+
+bool config_bos_check(const struct model_config *c, const char *dir, struct error *e)
+{
+    return c->bos_id != BOS_OUTSIDE ||
+           error_set(e, ERROR_INPUT,
+                     "%s/config.json: bos_token_id is outside the vocabulary, expected an id below "
+                     "vocab_size %d; --no-bos goes without",
+                     dir, c->n_vocab);
 }
 
 struct cut model_cut(const struct model *m, const struct tokenizer *t, bool bos)

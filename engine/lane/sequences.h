@@ -25,6 +25,9 @@ struct cut {         /* how the tokens of a text are cut */
 /* The id of the BOS token: the one that the configuration names, else the tokenizer's
  * <|endoftext|>; −1: there is none. */
 int32_t config_bos(const struct model_config *, const struct tokenizer *);
+/* For who wants one: false and *e where the configuration, in the folder dir, names an id that the
+ * vocabulary does not have. config_bos says there is none then. */
+bool config_bos_check(const struct model_config *, const char *dir, struct error *e);
 /* The model's context, and with `bos` config_bos. Where a sequence has room for nothing beside it,
  * none. */
 struct cut model_cut(const struct model *, const struct tokenizer *, bool bos);

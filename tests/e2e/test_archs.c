@@ -147,6 +147,33 @@ static void test_bos_of_the_configuration(void **state)
     folder_close(&f);
 }
 
+/* transformers' default, which a small vocabulary does not have: refused where it would be used. */
+static void test_bos_outside_the_vocabulary(void **state)
+{
+    (void)state;
+    static const char *const archs[] = {"gpt2", "gptj", NULL};
+    for (size_t i = 0; i < sizeof archs / sizeof *archs; i++) {
+        struct folder f;
+        struct run_result r;
+        folder_open(&f, archs[i], "layers.1.mlp.act");
+        char *change = xasprintf(
+            "sed -i 's/\"bos_token_id\": *[0-9]*/\"bos_token_id\":50256/' '%s/config.json' && "
+            "grep -q 50256 '%s/config.json'",
+            f.model, f.model);
+        assert_int_equal(system(change), 0);
+        free(change);
+        assert_true(tokens_with(&f, "--quiet") > 0);
+        const char *const commands[] = {"analyze", "tokenize"};
+        for (int c = 0; c < 2; c++) {
+            run_glimt(&r, NULL, commands[c], text, "--model", f.model, "--bos", NULL);
+            expect_error(&r, 2, "bos_token_id is outside the vocabulary");
+            assert_non_null(strstr(r.err, "--no-bos goes without"));
+            run_release(&r);
+        }
+        folder_close(&f);
+    }
+}
+
 static void test_lens(void **state)
 {
     (void)state;
@@ -197,6 +224,7 @@ int main(void)
         cmocka_unit_test(test_analyze),
         cmocka_unit_test(test_bos),
         cmocka_unit_test(test_bos_of_the_configuration),
+        cmocka_unit_test(test_bos_outside_the_vocabulary),
         cmocka_unit_test(test_lens),
         cmocka_unit_test(test_study),
     };

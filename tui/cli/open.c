@@ -44,7 +44,8 @@ static bool read_bos(const char *dir, const struct tokenizer *t, int32_t *bos, s
 {
     struct model_config c = {.bos_id = -1};
     char *config = xasprintf("%s/config.json", dir);
-    const bool ok = !file_is_named(config) || hf_config_read(dir, &c, e);
+    const bool ok =
+        !file_is_named(config) || (hf_config_read(dir, &c, e) && config_bos_check(&c, dir, e));
     free(config);
     *bos = config_bos(&c, t);
     return ok;

@@ -86,6 +86,23 @@ static void documented_defaults(void **state)
     assert_int_equal(c.bos_id, -1);
 }
 
+/* Defaults of another vocabulary: wrong only for who wants a BOS. */
+static void a_bos_outside_the_vocabulary(void **state)
+{
+    (void)state;
+    static const char *const outside[] = {"{\"bos_token_id\":50304}", "{\"bos_token_id\":-1}",
+                                          "{\"bos_token_id\":9223372036854775807}"};
+    struct model_config c;
+    struct error e = {0};
+    for (size_t i = 0; i < sizeof outside / sizeof *outside; i++) {
+        if (!read_changed(outside[i], "", &c, &e))
+            fail_msg("%s", e.text);
+        assert_int_equal(c.bos_id, BOS_OUTSIDE);
+    }
+    assert_true(read_changed("{\"bos_token_id\":50303}", "", &c, &e));
+    assert_int_equal(c.bos_id, 50303);
+}
+
 static void both_spellings_of_the_rotation(void **state)
 {
     (void)state;
@@ -207,8 +224,6 @@ static void impossible_configs_are_refused(void **state)
         {"{\"layer_norm_eps\":0}", "", "layer_norm_eps is 0"},
         {"{\"layer_norm_eps\":1}", "", "layer_norm_eps is 1"},
         {"{}", "layer_norm_eps", "layer_norm_eps is nothing"},
-        {"{\"bos_token_id\":50304}", "", "outside the vocabulary"},
-        {"{\"bos_token_id\":-1}", "", "outside the vocabulary"},
         {"{\"bos_token_id\":[0]}", "", "bos_token_id is a list"},
         {"{\"use_parallel_residual\":1}", "", "use_parallel_residual is an integer"},
         {"{\"tie_word_embeddings\":\"yes\"}", "", "tie_word_embeddings is a string"},
@@ -298,6 +313,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pythia_config),
         cmocka_unit_test(documented_defaults),
+        cmocka_unit_test(a_bos_outside_the_vocabulary),
         cmocka_unit_test(both_spellings_of_the_rotation),
         cmocka_unit_test(rotated_dimensions_survive_rounding),
         cmocka_unit_test(activations),
