@@ -310,9 +310,13 @@ static void take_batch(void *arg, struct run *run, const struct pass_batch *b)
         w.value[base] = xcalloc(n * (size_t)w.s->n, sizeof *w.moved);
     w.moved = xcalloc(n * (size_t)w.s->n, sizeof *w.moved);
     for (int base = 0; base < N_BASES && w.n_eval > 0; base++) {
+        const double runs = N_BASES * (1.0 + w.s->n), behind = base * (1.0 + w.s->n);
         run_base(&w, base);
-        for (int32_t i = 0; i < w.s->n && run_ok(run); i++)
+        run_tell(run, (behind + 1) / runs);
+        for (int32_t i = 0; i < w.s->n && run_ok(run); i++) {
             run_moved(&w, i, base);
+            run_tell(run, (behind + 2 + i) / runs);
+        }
     }
     if (w.n_eval > 0 && run_ok(run))
         add_whole(&w);

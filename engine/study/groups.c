@@ -14,34 +14,51 @@ enum {
     MOST_NUMBERS = 1 << 27, /* of what all write: 1 GiB */
 };
 
-struct grouping {
-    struct run run;
+struct stretch { /* units of a place that are read together */
+    int32_t at, place, first, n;
+};
+
+struct study { /* chunks: first what each stretch writes, then ROWS rows with all */
     const struct study_in *in;
     const struct similar_in *of;
     double least;
-    int32_t n, d;
+    int32_t n, d, n_stretches;
+    struct stretch *stretch;
+    size_t cap;
     struct unit_id *unit; /* [n] */
     double *row;          /* [n, d] of length 1, or 0 */
+    float *about;         /* the same, for the device */
+    struct weight *all;   /* of these */
+    float *product;       /* [ROWS, n] */
     int32_t *up;          /* [n] another of the group; itself: its root */
     int32_t *near;        /* [n] the nearest in the group; −1: none */
     double *cosine;       /* [n] with that */
     double *with_group;   /* [n] with the group's mean direction */
 };
 
-static const double *row_of(const struct grouping *g, int32_t i)
+struct partial { /* pairs near enough */
+    int32_t n;
+    size_t cap;
+    struct near_pair {
+        int32_t i, k;
+        double cosine;
+    } * pair;
+};
+
+static const double *row_of(const struct study *g, int32_t i)
 {
     return g->row + (size_t)i * (size_t)g->d;
 }
 
 /* ---- which belong together */
-static int32_t root_of(struct grouping *g, int32_t i)
+static int32_t root_of(struct study *g, int32_t i)
 {
     while (g->up[i] != i)
         i = g->up[i] = g->up[g->up[i]];
     return i;
 }
 
-static void join(struct grouping *g, int32_t i, int32_t k, double cosine)
+static void join(struct study *g, int32_t i, int32_t k, double cosine)
 {
     const int32_t a = root_of(g, i), b = root_of(g, k);
     const int32_t pair[2] = {i, k};
@@ -62,70 +79,62 @@ static double slack(int32_t d)
     return 0x1p-7 + 1.01 * (d + 1) * 0x1p-24;
 }
 
-static void compare_rows(struct grouping *g, const struct linear *all, const float *about,
-                         int32_t first, float *product)
+static void add_pair(struct partial *p, int32_t i, int32_t k, double cosine)
+{
+    p->pair = grow(p->pair, &p->cap, (size_t)p->n + 1, sizeof *p->pair);
+    p->pair[p->n++] = (struct near_pair){i, k, cosine};
+}
+
+static void compare_rows(struct study *g, int32_t first, struct partial *to, struct run *run)
 {
     const int32_t n = g->n - first < ROWS ? g->n - first : (int32_t)ROWS;
-    struct arena_mark mark = arena_mark(g->run.arena);
-    struct tensor x = run_put(&g->run, n, g->d, about + (size_t)first * (size_t)g->d);
-    run_get(&g->run, product, op_linear(&g->run, x, all, EPILOGUE_NONE));
-    arena_reset(g->run.arena, mark);
-    for (int32_t i = 0; i < n && run_ok(&g->run); i++)
+    const struct linear all = {.w = g->all,
+                               .out = g->n,
+                               .in = g->d,
+                               .reads = device_weight_reads(run->queue->backend, g->all)};
+    struct tensor x = run_put(run, n, g->d, g->about + (size_t)first * (size_t)g->d);
+    run_get(run, g->product, op_linear(run, x, &all, EPILOGUE_NONE));
+    for (int32_t i = 0; i < n && run_ok(run); i++)
         for (int32_t k = first + i + 1; k < g->n; k++) {
-            if ((double)product[(size_t)i * (size_t)g->n + (size_t)k] < g->least - slack(g->d))
+            if ((double)g->product[(size_t)i * (size_t)g->n + (size_t)k] < g->least - slack(g->d))
                 continue;
             const double cosine = dot_product(row_of(g, first + i), row_of(g, k), g->d);
             if (cosine >= g->least)
-                join(g, first + i, k, cosine);
+                add_pair(to, first + i, k, cosine);
         }
 }
 
-static bool compare_all(struct grouping *g, struct error *e)
+/* All rows as a matrix of the device, once they are read. */
+static void make_matrix(struct study *g, struct run *run)
 {
     const size_t cells = (size_t)g->n * (size_t)g->d;
-    struct backend *b = g->in->queue->backend;
-    float *about = xcalloc(cells + 1, sizeof *about), *product = NULL;
+    g->about = xcalloc(cells + 1, sizeof *g->about);
     for (size_t i = 0; i < cells; i++)
-        about[i] = (float)g->row[i];
-    struct weight *w = device_weight_new(
-        b, &(struct weight_source){.type = DTYPE_F32, .out = g->n, .in = g->d, .data = about},
-        USE_PRODUCT, e);
-    if (w) {
-        const struct linear all = {
-            .w = w, .out = g->n, .in = g->d, .reads = device_weight_reads(b, w)};
-        product = xcalloc((size_t)ROWS * (size_t)g->n, sizeof *product);
-        for (int32_t first = 0; first < g->n && run_ok(&g->run); first += ROWS)
-            compare_rows(g, &all, about, first, product);
-        run_well(&g->run);
-        device_weight_free(b, w);
-    }
-    free(product);
-    free(about);
-    return w && (run_ok(&g->run) || error_set(e, g->run.err.kind, "%s", g->run.err.text));
+        g->about[i] = (float)g->row[i];
+    g->product = xcalloc((size_t)ROWS * (size_t)g->n, sizeof *g->product);
+    const struct weight_source source = {
+        .type = DTYPE_F32, .out = g->n, .in = g->d, .data = g->about};
+    g->all = device_weight_new(run->queue->backend, &source, USE_PRODUCT, &run->err);
 }
 
 /* ---- what they write */
-static bool is_among(const struct grouping *g, int32_t place)
+static bool is_among(const struct study *g, int32_t place)
 {
     return g->of->among & dict_bit(place);
 }
 
-static bool add_units(struct grouping *g, int32_t place, int32_t first, int32_t n)
+static void plan_stretch(struct study *g, int32_t place, int32_t first, int32_t n)
 {
-    int32_t index[SIMILAR_AT_ONCE];
+    g->stretch = grow(g->stretch, &g->cap, (size_t)g->n_stretches + 1, sizeof *g->stretch);
+    g->stretch[g->n_stretches++] = (struct stretch){g->n, place, first, n};
     for (int32_t i = 0; i < n; i++)
-        index[i] = first + i, g->unit[g->n + i] = (struct unit_id){place, first + i};
-    const bool ok = similar_written(&g->run, g->in, g->of->centred, place, index, n,
-                                    g->row + (size_t)g->n * (size_t)g->d);
-    g->n += n;
-    return ok;
+        g->unit[g->n++] = (struct unit_id){place, first + i};
 }
 
 /* All units of the places, and those asked about that are of others. */
-static bool read_rows(struct grouping *g, struct error *e)
+static bool plan(struct study *g, struct error *e)
 {
     int64_t n = g->of->n;
-    bool ok = true;
     const struct dict_set *set = g->in->dicts;
     for (int32_t p = 0; p < set->n; p++)
         n += is_among(g, p) ? set->place[p].m : 0;
@@ -137,16 +146,73 @@ static bool read_rows(struct grouping *g, struct error *e)
     g->unit = xcalloc((size_t)n + 1, sizeof *g->unit);
     g->row = xcalloc((size_t)n * (size_t)g->d + 1, sizeof *g->row);
     for (int32_t p = 0; p < set->n; p++)
-        for (int32_t from = 0; ok && is_among(g, p) && from < set->place[p].m;
-             from += SIMILAR_AT_ONCE) {
+        for (int32_t from = 0; is_among(g, p) && from < set->place[p].m; from += SIMILAR_AT_ONCE) {
             const int32_t left = set->place[p].m - from;
-            ok = add_units(g, p, from, left < SIMILAR_AT_ONCE ? left : (int32_t)SIMILAR_AT_ONCE);
+            plan_stretch(g, p, from, left < SIMILAR_AT_ONCE ? left : (int32_t)SIMILAR_AT_ONCE);
         }
-    for (int32_t u = 0; ok && u < g->of->n; u++)
-        ok = is_among(g, g->of->unit[u].dict) ||
-             add_units(g, g->of->unit[u].dict, g->of->unit[u].index, 1);
-    return ok || error_set(e, g->run.err.kind, "%s", g->run.err.text);
+    for (int32_t u = 0; u < g->of->n; u++)
+        if (!is_among(g, g->of->unit[u].dict))
+            plan_stretch(g, g->of->unit[u].dict, g->of->unit[u].index, 1);
+    return true;
 }
+
+static void read_rows(struct study *g, const struct stretch *s, struct run *run)
+{
+    int32_t index[SIMILAR_AT_ONCE];
+    for (int32_t i = 0; i < s->n; i++)
+        index[i] = s->first + i;
+    similar_written(run, g->in, g->of->centred, s->place, index, s->n,
+                    g->row + (size_t)s->at * (size_t)g->d);
+}
+
+/* ---- the work, chunk by chunk */
+static int64_t groups_chunks(const struct study *g)
+{
+    return g->n_stretches + (g->n + ROWS - 1) / ROWS;
+}
+
+static void partial_free(struct partial *p)
+{
+    free(p->pair);
+    free(p);
+}
+
+static int64_t partial_tokens(const struct partial *p)
+{
+    (void)p;
+    return 0;
+}
+
+static struct partial *groups_chunk(struct study *g, int64_t i, struct run *run)
+{
+    struct partial *p = xcalloc(1, sizeof *p);
+    if (i < g->n_stretches) {
+        read_rows(g, &g->stretch[i], run);
+    } else {
+        if (!g->all)
+            make_matrix(g, run);
+        if (g->all)
+            compare_rows(g, (int32_t)(i - g->n_stretches) * ROWS, p, run);
+    }
+    if (run_ok(run))
+        return p;
+    partial_free(p);
+    return NULL;
+}
+
+static void groups_fold(struct study *g, int64_t i, const struct partial *p)
+{
+    (void)i;
+    for (int32_t j = 0; j < p->n; j++)
+        join(g, p->pair[j].i, p->pair[j].k, p->pair[j].cosine);
+}
+
+static const struct study_ops groups_study = {.name = "groups",
+                                              .n_chunks = groups_chunks,
+                                              .chunk = groups_chunk,
+                                              .partial_free = partial_free,
+                                              .partial_tokens = partial_tokens,
+                                              .fold = groups_fold};
 
 /* ---- groups */
 struct group {
@@ -155,7 +221,7 @@ struct group {
 };
 
 /* The mean direction of each group, and the units' cosines with it. */
-static void measure(struct grouping *g, struct group *of)
+static void measure(struct study *g, struct group *of)
 {
     const size_t d = (size_t)g->d;
     double *mean = xcalloc(d, sizeof *mean);
@@ -173,7 +239,7 @@ static void measure(struct grouping *g, struct group *of)
     free(mean);
 }
 
-static bool is_asked(struct grouping *g, int32_t root)
+static bool is_asked(struct study *g, int32_t root)
 {
     for (int32_t u = 0; u < g->of->n; u++)
         for (int32_t i = 0; i < g->n; i++)
@@ -190,7 +256,7 @@ static int larger_first(const void *a, const void *b)
 }
 
 /* Those of two and more; the caller's. */
-static struct group *find_groups(struct grouping *g, int32_t *n)
+static struct group *find_groups(struct study *g, int32_t *n)
 {
     int32_t *units = xcalloc((size_t)g->n + 1, sizeof *units);
     struct group *group = xcalloc((size_t)g->n + 1, sizeof *group);
@@ -205,8 +271,8 @@ static struct group *find_groups(struct grouping *g, int32_t *n)
     return group;
 }
 
-static void add_members(struct grouping *g, const struct group *of, int64_t number,
-                        struct table *rows, struct strbuf *names)
+static void add_members(struct study *g, const struct group *of, int64_t number, struct table *rows,
+                        struct strbuf *names)
 {
     struct best best;
     best_init(&best, of->units);
@@ -234,7 +300,7 @@ static void add_members(struct grouping *g, const struct group *of, int64_t numb
     best_release(&best);
 }
 
-static void add_tables(struct grouping *g, struct table_set *set)
+static void add_tables(struct study *g, struct table_set *set)
 {
     struct table *rows = table_new("rows", "Units of groups", MARK_LIST),
                  *groups = table_new("groups", "Units that write alike", MARK_LIST);
@@ -273,32 +339,36 @@ static void add_tables(struct grouping *g, struct table_set *set)
     table_set_add(set, rows);
 }
 
+static void release(struct study *g)
+{
+    if (g->all)
+        device_weight_free(g->in->queue->backend, g->all);
+    free(g->stretch);
+    free(g->unit);
+    free(g->row);
+    free(g->about);
+    free(g->product);
+    free(g->up);
+    free(g->near);
+    free(g->cosine);
+    free(g->with_group);
+}
+
 bool similar_groups(const struct study_in *in, const struct similar_in *of, double least,
                     const struct study_loop *loop, struct table_set *set, struct error *e)
 {
-    struct grouping g = {.run = {.queue = in->queue}, .in = in, .of = of, .least = least};
-    if (!similar_check(in, of, e))
+    struct study g = {.in = in, .of = of, .least = least, .d = model_config(in->model)->d_model};
+    if (!similar_check(in, of, e) || !plan(&g, e))
         return false;
-    g.d = model_config(in->model)->d_model;
-    g.run.arena = arena_new(in->queue);
-    if (loop)
-        g.run.cancel = loop->cancel, g.run.poll = loop->poll, g.run.poll_arg = loop->poll_arg;
-    bool ok = read_rows(&g, e);
     g.up = xcalloc((size_t)g.n + 1, sizeof *g.up);
     g.near = xcalloc((size_t)g.n + 1, sizeof *g.near);
     g.cosine = xcalloc((size_t)g.n + 1, sizeof *g.cosine);
     g.with_group = xcalloc((size_t)g.n + 1, sizeof *g.with_group);
     for (int32_t i = 0; i < g.n; i++)
         g.up[i] = i, g.near[i] = -1;
-    ok = ok && compare_all(&g, e);
+    const bool ok = study_run(&groups_study, &g, in->queue, 0, loop, e);
     if (ok)
         add_tables(&g, set);
-    free(g.unit);
-    free(g.row);
-    free(g.up);
-    free(g.near);
-    free(g.cosine);
-    free(g.with_group);
-    arena_free(g.run.arena);
+    release(&g);
     return ok;
 }

@@ -25,8 +25,8 @@ bool similar_run(const struct study_in *, const struct similar_in *, const struc
  * with the group's mean direction), members (the first few of "rows"); "rows": group (KEY), unit,
  * other (the nearest in the group), cosine (Y; with that), with_group (with the mean direction),
  * the nearest to the group first. Products in double of pairs that may be near enough by products
- * in floats on the device. False and *e: as above, or more units than fit (`least` is in 0.05 … 1).
- */
+ * in floats on the device, a few of them a chunk: the loop hears of each. False and *e: as above,
+ * or more units than fit (`least` is in 0.05 … 1). */
 bool similar_groups(const struct study_in *, const struct similar_in *, double least,
                     const struct study_loop *, struct table_set *, struct error *e);
 #endif

@@ -431,11 +431,17 @@ bool answer_similar(struct answer *a)
     return ok;
 }
 
+static void tell_groups(void *arg, const struct study_progress *p)
+{
+    const struct lab_loop *loop = arg;
+    loop->progress(loop->progress_arg, p, "groups");
+}
+
 /* Units that are asked about, or all groups of --layers and --dict. */
 bool answer_groups(struct answer *a)
 {
     const struct params *p = &a->request->params;
-    const struct study_loop loop = neuron_loop(a);
+    struct study_loop loop = neuron_loop(a);
     struct study_call call;
     struct unit_id own[UNITS_MAX];
     struct similar_in in;
@@ -445,6 +451,9 @@ bool answer_groups(struct answer *a)
                      (params_text(p, "dict") || params_values(p, "layers", &layer) > 0);
     if ((!all && !answer_need_units(a)) || !begin_similar(a, &call, own, &in))
         return false;
+    struct lab_loop to = *a->loop;
+    if (to.progress)
+        loop.progress = tell_groups, loop.progress_arg = &to;
     const bool ok =
         similar_groups(&call.in, &in, params_real(p, "min-cosine"), &loop, a->set, a->e);
     lab_call_release(&call);

@@ -262,12 +262,42 @@ static void test_going_on(void **state)
     tiny_close(&t);
 }
 
+static void hear_share(void *arg, double share)
+{
+    double *heard = arg; /* the last, and how often */
+    assert_true(share >= heard[0] && share <= 1 + 1e-9);
+    heard[0] = share, heard[1]++;
+}
+
+/* Of a chunk that is one sub-batch each run is told of, the units on or off and three moved. */
+static void test_tells(void **state)
+{
+    struct tiny_model t;
+    struct study_in in;
+    struct params p;
+    struct corpus *c;
+    double heard[2] = {0};
+    (void)state;
+    tiny_chain_open(&t, &in, &p, &c, false, ".5,-.25,.125");
+    struct study *s = study_new(&chains_study, &in, &p);
+    struct run run = {
+        .queue = in.queue, .arena = arena_new(in.queue), .told = hear_share, .told_arg = heard};
+    assert_true(study_chunk(&chains_study, s, 0, &run));
+    assert_true(heard[1] >= 2 * (1 + 3));
+    assert_true(heard[0] > .9); /* of about as many rows as were counted */
+    arena_free(run.arena);
+    chains_study.free(s);
+    params_release(&p);
+    corpus_free(c);
+    tiny_close(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_golden),   cmocka_unit_test(test_inserted),
         cmocka_unit_test(test_refused),  cmocka_unit_test(test_sums),
-        cmocka_unit_test(test_going_on),
+        cmocka_unit_test(test_going_on), cmocka_unit_test(test_tells),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

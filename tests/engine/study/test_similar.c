@@ -180,12 +180,54 @@ static void test_groups(void **state)
     tiny_close(&t);
 }
 
+struct heard {
+    struct study_progress last;
+    int64_t n, stop_after;
+    atomic_bool cancel;
+};
+
+static void hear(void *arg, const struct study_progress *p)
+{
+    struct heard *h = arg;
+    assert_true(p->done == h->last.done + 1 && p->total > 0);
+    h->last = *p;
+    if (++h->n == h->stop_after)
+        atomic_store(&h->cancel, true);
+}
+
+/* Every chunk is told of, those that read what the units write before those that compare; raised
+ * behind any but the last, cancel ends it with no table. */
+static void test_groups_tell(void **state)
+{
+    struct tiny_model t;
+    (void)state;
+    tiny_open(&t, &(struct tiny_spec){.hook = "layers.1.attn.out",
+                                      .more = {{"layers.2.mlp.out", false}}});
+    struct study_in in = tiny_in(&t, NULL);
+    const struct similar_in of = {.among = 3};
+    in.dicts = &t.set;
+    for (int64_t n = 1; n <= 5; n++) {
+        struct error e = {0};
+        struct table_set *set = table_set_new();
+        struct heard h = {.stop_after = n};
+        const struct study_loop loop = {.cancel = &h.cancel, .progress = hear, .progress_arg = &h};
+        assert_true(similar_groups(&in, &of, .5, &loop, set, &e) == (n == 5));
+        assert_int_equal(h.n, n);
+        assert_int_equal(h.last.total, 5); /* 2 places; 160 rows, 64 at a time */
+        assert_true(n == 5 ? h.last.share >= 1 && h.last.left <= 0 : e.kind == ERROR_CANCELLED);
+        assert_int_equal(set->n, n == 5 ? 2 : 0);
+        table_set_unref(set);
+    }
+    tiny_close(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_golden),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_groups),
+        cmocka_unit_test(test_groups_tell),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
