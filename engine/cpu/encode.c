@@ -10,7 +10,7 @@
 /* Measured: so few rows wait for memory, of which the nearest bf16 are half; of so many the
  * instructions for pairs, twice as quick, are worth what is computed again. */
 #define ROUGH_ROWS 4
-#define DOTS_ROWS 25
+#define DOTS_ROWS 64
 #define AT_ONCE (32 << 20) /* bytes of pre-activations at a time, and at least so many rows: */
 #define LEAST_ROWS 64
 #define LEAST_ROOM 256 /* for who may be active, of each row */

@@ -157,7 +157,7 @@ static void all_shapes(struct lab *l)
         int32_t rows;
     } all[] = {{RANDOM, DTYPE_F32, 6}, {STEPS, DTYPE_F32, 2},  {STEPS, DTYPE_F16, 9},
                {TWINS, DTYPE_BF16, 9}, {TWINS, DTYPE_F32, 1},  {RANDOM, DTYPE_F16, 1},
-               {STEPS, DTYPE_F32, 13}, {RANDOM, DTYPE_F32, 1}, {TWINS, DTYPE_F32, 30}};
+               {STEPS, DTYPE_F32, 13}, {RANDOM, DTYPE_F32, 1}, {TWINS, DTYPE_F32, 70}};
     for (size_t i = 0; i < sizeof all / sizeof *all; i += quick() ? 3 : 1) {
         if (on_cpu(l) && all[i].type == DTYPE_F16) /* which nothing makes of floats there */
             continue;
@@ -295,7 +295,7 @@ static void all_thresholds(struct lab *l)
     if (!on_cpu(l))
         return;
     for (int i = 0; i < 6; i++) {
-        const int32_t rows = i % 2 ? 29 : 1 + below(l, 4);
+        const int32_t rows = i % 2 ? 67 : 1 + below(l, 4);
         struct encode_case c = {DTYPE_F32, i == 5 ? LOUD : RANDOM, {.what = "latent"}, rows, M, N,
                                 i % 2 == 0};
         float *thresholds = lab_host(l, M * sizeof *thresholds);
