@@ -1,4 +1,5 @@
 #include "tui/kept.h"
+#include "engine/base/file.h"
 #include "engine/base/memory.h"
 #include "tui/journal.h"
 #include <dirent.h>
@@ -318,11 +319,8 @@ bool kept_take(const char *name, struct kept **out, struct kept_start *start, st
     *start = (struct kept_start){0};
     state_init(&start->state);
     history_init(&start->history);
-    if (k->folder) {
-        char *inside = place(k, "", "");
-        state_make_folders(inside);
-        free(inside);
-    }
+    if (k->folder)
+        file_make_folders(k->folder); /* what can't be is said by the first change */
     struct sessions s = list(k);
     bool ok = true, beside = false;
     if (name)

@@ -1,4 +1,5 @@
 #include "tui/state.h"
+#include "engine/base/file.h"
 #include "engine/base/memory.h"
 #include "tui/unit_json.h"
 #include <errno.h>
@@ -431,17 +432,6 @@ char *state_path(void)
     return NULL;
 }
 
-void state_make_folders(const char *path)
-{
-    char *dir = xstrdup(path);
-    for (char *p = strchr(dir + 1, '/'); p; p = strchr(p + 1, '/')) {
-        *p = 0;
-        mkdir(dir, 0700);
-        *p = '/';
-    }
-    free(dir);
-}
-
 bool state_write_all(int fd, const char *s, size_t n)
 {
     while (n > 0) {
@@ -456,10 +446,23 @@ bool state_write_all(int fd, const char *s, size_t n)
     return true;
 }
 
+/* The folder is named where it is the fault. */
+static bool make_folder_of(const char *path, struct error *e)
+{
+    char *dir = xstrndup(path, (size_t)(strrchr(path, '/') - path));
+    const bool made = file_make_folders(dir), ok = made && access(dir, W_OK | X_OK) == 0;
+    if (!ok)
+        error_set(e, ERROR_SYSTEM, "saving the session: the folder %s can't be %s: %s", dir,
+                  made ? "written" : "made", strerror(errno));
+    free(dir);
+    return ok;
+}
+
 bool state_write(const char *path, const char *s, size_t n, struct error *e)
 {
+    if (!make_folder_of(path, e))
+        return false;
     char *beside = xasprintf("%s.new", path);
-    state_make_folders(path);
     int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     bool ok = fd >= 0 && state_write_all(fd, s, n);
     int why = errno;
@@ -530,8 +533,10 @@ bool state_load(const char *path, struct saved_state *out, struct error *e)
     char *bad = xasprintf("%s.bad", path);
     struct error why = *e;
     *e = (struct error){0};
-    error_set(e, why.kind, "%s%s%s", why.text, rename(path, bad) == 0 ? "; set aside as " : "",
-              bad);
+    if (rename(path, bad) == 0)
+        error_set(e, why.kind, "%s; set aside as %s", why.text, bad);
+    else
+        error_set(e, why.kind, "%s; it can't be set aside: %s", why.text, strerror(errno));
     free(bad);
     return false;
 }

@@ -45,7 +45,6 @@ void state_copy_look(const struct saved_state *from, struct saved_state *out);
 bool state_same_look(const struct saved_state *, const struct saved_state *);
 /* $XDG_STATE_HOME/glimt/session.json, else ~/.local/state/…; NULL without both. Caller frees. */
 char *state_path(void);
-void state_make_folders(const char *path); /* those that the file lies in */
 bool state_write_all(int fd, const char *s, size_t n);
 /* Writes beside the file and renames; makes the folders. */
 bool state_write(const char *path, const char *s, size_t n, struct error *e);

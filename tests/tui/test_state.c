@@ -1,6 +1,8 @@
 /* The state of a session: printed, read back, refused, kept in its file. */
+#include "engine/base/memory.h"
 #include "tests/support/testdata.h"
 #include "tests/support/unit.h"
+#include "tui/kept.h"
 #include "tui/state.h"
 #include <fcntl.h>
 #include <setjmp.h>
@@ -257,6 +259,61 @@ static void test_a_full_disk_leaves_the_old_file(void **state)
     assert_int_equal(e.kind, ERROR_SYSTEM);
 }
 
+/* What is there is read; what can't be written says which folder, and that it is a permission. */
+static void test_a_folder_that_can_not_be_written(void **state)
+{
+    (void)state;
+    char *dir = testdata_folder(), *inside = xasprintf("%s/glimt", dir),
+         *path = xasprintf("%s/session.json", inside), want[300];
+    struct saved_state s, t;
+    struct kept_start start;
+    struct history h;
+    struct kept *k;
+    struct error e = {0};
+    state_init(&s);
+    s.text = xstrdup("før");
+    s.n_text = strlen(s.text);
+    assert_int_equal(chmod(dir, 0555), 0);
+    testdata_as_nobody(true);
+    assert_false(state_save(path, &s, &e));
+    snprintf(want, sizeof want,
+             "saving the session: the folder %s can't be made: Permission denied", inside);
+    assert_string_equal(e.text, want);
+    testdata_as_nobody(false);
+    assert_int_equal(chmod(dir, 0755), 0);
+    e = (struct error){0};
+    assert_true(state_save(path, &s, &e));
+    assert_int_equal(chmod(path, 0644), 0);
+    assert_int_equal(chmod(inside, 0555), 0);
+    setenv("XDG_STATE_HOME", dir, 1);
+    testdata_as_nobody(true);
+    assert_true(kept_take(NULL, &k, &start, &e));
+    assert_true(start.restored);
+    assert_string_equal(start.state.text, "før");
+    state_copy_look(&start.state, &t);
+    t.text = xstrdup("nu");
+    t.n_text = 2;
+    t.unit = (struct unit_id){0, 5};
+    history_init(&h);
+    kept_look(k, &t);
+    assert_false(kept_save(k, &t, &h, &e));
+    snprintf(want, sizeof want,
+             "saving the session: the folder %s can't be written: Permission denied", inside);
+    assert_string_equal(e.text, want);
+    assert_true(kept_unsaved(k)); /* at the end it is put elsewhere */
+    kept_release(k);
+    testdata_as_nobody(false);
+    assert_int_equal(chmod(inside, 0755), 0);
+    history_release(&h);
+    history_release(&start.history);
+    state_release(&start.state);
+    state_release(&s);
+    state_release(&t);
+    free(path);
+    free(inside);
+    testdata_remove(dir);
+}
+
 static void test_path(void **state)
 {
     (void)state;
@@ -283,6 +340,7 @@ int main(void)
         cmocka_unit_test(test_file),
         cmocka_unit_test(test_corrupt_file_is_set_aside),
         cmocka_unit_test(test_a_full_disk_leaves_the_old_file),
+        cmocka_unit_test(test_a_folder_that_can_not_be_written),
         cmocka_unit_test(test_path),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
