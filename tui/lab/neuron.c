@@ -431,14 +431,22 @@ bool answer_ablate(struct answer *a)
 }
 
 /* ---- later units */
+/* The place of the first of the units. */
+static int32_t first_place(const struct answer *a)
+{
+    const struct dict_set *dicts = &a->lab->dicts;
+    int32_t first = a->unit[0].dict;
+    for (int32_t i = 1; i < a->n_units; i++)
+        if (point_compare(dicts->place[a->unit[i].dict].at, dicts->place[first].at) < 0)
+            first = a->unit[i].dict;
+    return first;
+}
+
 static dict_places neurons_behind(const struct answer *a)
 {
     const struct dict_set *dicts = &a->lab->dicts;
-    struct point first = dicts->place[a->unit[0].dict].at;
+    const struct point first = dicts->place[first_place(a)].at;
     dict_places places = 0;
-    for (int32_t i = 0; i < a->n_units; i++)
-        if (point_compare(dicts->place[a->unit[i].dict].at, first) < 0)
-            first = dicts->place[a->unit[i].dict].at;
     for (int32_t p = 0; p < dicts->n; p++)
         if (dicts->place[p].neurons && point_compare(dicts->place[p].at, first) > 0)
             places |= dict_bit(p);
@@ -457,16 +465,53 @@ static dict_places neurons_of(struct answer *a, const double *layer, int32_t n)
     return places;
 }
 
-dict_places neuron_later_places(struct answer *a)
+bool neuron_names_places(const struct request *r)
+{
+    const double *layer;
+    return params_text(&r->params, "dict") || params_values(&r->params, "layers", &layer) > 0;
+}
+
+dict_places neuron_named_places(struct answer *a)
 {
     const struct params *p = &a->request->params;
     const double *layer;
     const int32_t n = params_values(p, "layers", &layer);
     int32_t place;
-    if (params_text(p, "dict"))
-        return answer_need_dict(a, &place) ? dict_bit(place) : 0;
-    const dict_places places = n > 0 ? neurons_of(a, layer, n) : neurons_behind(a);
-    if (places == 0 && !error_is_set(a->e))
+    if (params_text(p, "dict") && n > 0) {
+        error_set(a->e, ERROR_INPUT, "--layers: found --dict too, expected one of them");
+        return 0;
+    }
+    if (n > 0)
+        return neurons_of(a, layer, n);
+    return answer_need_dict(a, &place) ? dict_bit(place) : 0;
+}
+
+/* Nothing that comes before a unit changes by it, nor do the other neurons of its layer. */
+static bool are_behind(struct answer *a, dict_places places)
+{
+    const struct dict_set *dicts = &a->lab->dicts;
+    const int32_t first = first_place(a);
+    char found[UNIT_NAME_MAX], name[UNIT_NAME_MAX];
+    for (int32_t p = 0; p < dicts->n; p++) {
+        const int order = point_compare(dicts->place[p].at, dicts->place[first].at);
+        if (!(places & dict_bit(p)) || order > 0 || (order == 0 && !dicts->place[p].neurons))
+            continue;
+        unit_place_name(dicts, p, found);
+        unit_place_name(dicts, first, name);
+        return error_set(a->e, ERROR_INPUT, "--%s: found %s, expected what lies behind %s",
+                         params_text(&a->request->params, "dict") ? "dict" : "layers", found, name);
+    }
+    return true;
+}
+
+dict_places neuron_later_places(struct answer *a)
+{
+    if (neuron_names_places(a->request)) {
+        const dict_places named = neuron_named_places(a);
+        return are_behind(a, named) ? named : 0;
+    }
+    const dict_places places = neurons_behind(a);
+    if (places == 0)
         error_set(a->e, ERROR_INPUT,
                   "%s: found no neurons behind these units, expected --layers or --dict",
                   a->request->query->command);

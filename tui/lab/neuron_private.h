@@ -48,8 +48,12 @@ struct on_off {                      /* of the answer's units */
 /* On: --on-at, else the mean over the target; off: --off-at, else that over the other classes. */
 bool neuron_on_and_off(struct answer *, struct on_off *);
 struct study_loop neuron_loop(const struct answer *);
-/* The places of later units: neurons of --layers, the dictionary of --dict, else all neurons behind
- * the first of the answer's units. 0 and the answer's error: there are none. */
+/* --layers or --dict, which name neurons of layers or a dictionary: their places. 0 and the
+ * answer's error: there are none, or both are said. */
+bool neuron_names_places(const struct request *);
+dict_places neuron_named_places(struct answer *);
+/* The places of later units: those that are named, which must lie behind the first of the answer's
+ * units, else all neurons behind it. 0 and the answer's error: there are none. */
 dict_places neuron_later_places(struct answer *);
 
 /* ---- two runs (engine/study/runs.h), units in the workbench's set */

@@ -400,11 +400,8 @@ bool answer_neuron_examples(struct answer *a)
 static bool begin_similar(struct answer *a, struct study_call *call, struct unit_id own[UNITS_MAX],
                           struct similar_in *in)
 {
-    const struct params *p = &a->request->params;
-    const double *layer;
-    const bool others = params_text(p, "dict") || params_values(p, "layers", &layer) > 0;
     const dict_places places = neuron_places(a->unit, a->n_units),
-                      with = others ? neuron_later_places(a) : places;
+                      with = neuron_names_places(a->request) ? neuron_named_places(a) : places;
     if (with == 0)
         return false;
     lab_call_init(a->lab, call, &activity_study, NULL, "similar", NULL, places | with);
@@ -446,9 +443,7 @@ bool answer_groups(struct answer *a)
     struct unit_id own[UNITS_MAX];
     struct similar_in in;
     const struct unit_id *named;
-    const double *layer;
-    const bool all = request_units(a->request, &named) == 0 &&
-                     (params_text(p, "dict") || params_values(p, "layers", &layer) > 0);
+    const bool all = request_units(a->request, &named) == 0 && neuron_names_places(a->request);
     if ((!all && !answer_need_units(a)) || !begin_similar(a, &call, own, &in))
         return false;
     struct lab_loop to = *a->loop;
