@@ -63,6 +63,9 @@ typedef bool bundle_hash(void *arg, const char *const *path, size_t n, struct sh
 /* Checks the SHA-256 of every file that the bundle lists, as `hash` gives them; ERROR_INPUT names
  * the first that differs. */
 bool bundle_verify(const struct bundle *, bundle_hash *hash, void *arg, struct error *e);
+/* What bundle_write says of the folder and of one file or folder that the bundle is to name, before
+ * anything is opened: ERROR_INPUT. */
+bool bundle_can_name(const struct bundle *, const char *path, struct error *e);
 /* Writes the bundle to its path, and beside it statistics (STEM-statistics[-N].safetensors) and the
  * references (STEM-CLASS.txt) that stand in no file of its folder. What lies in the folder is named
  * relative to it, what is no name in the cache and lies elsewhere is ERROR_INPUT. The hashes of

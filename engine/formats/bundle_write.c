@@ -76,6 +76,36 @@ static char *name_of(const struct writer *w, const char *path)
     return name;
 }
 
+/* The folder of a path that is absolute and clean. */
+static void find_folder(struct writer *w, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    w->folder = slash == path ? xstrdup("/") : xstrndup(path, (size_t)(slash - path));
+    w->real = realpath(w->folder, NULL);
+}
+
+bool bundle_can_name(const struct bundle *b, const char *path, struct error *e)
+{
+    struct bundle of = {.path = b->path};
+    struct writer w = {.b = &of, .e = e};
+    char *own = absolute(b->path), *clean = absolute(path), *name = NULL;
+    find_folder(&w, own);
+    bool ok = w.real || error_set(e, ERROR_INPUT,
+                                  "%s: found no folder %s to write it to, expected one that is "
+                                  "there",
+                                  b->path, w.folder);
+    if (ok && strcmp(clean, w.folder) != 0) { /* of the folder itself its files are named */
+        name = name_of(&w, path);
+        ok = name != NULL;
+    }
+    free(name);
+    free(clean);
+    free(own);
+    free(w.folder);
+    free(w.real);
+    return ok;
+}
+
 static void add_file(struct writer *w, const char *path)
 {
     struct bundle *b = w->b;
@@ -328,8 +358,7 @@ bool bundle_write(struct bundle *b, bool replace, bundle_hash *hash, void *arg, 
     const char *dot = strrchr(slash + 1, '.');
     const size_t n_stem = dot ? (size_t)(dot - slash - 1) : strlen(slash + 1);
     struct writer w = {.b = b, .e = e, .replace = replace, .cap_files = b->n_files};
-    w.folder = slash == path ? xstrdup("/") : xstrndup(path, (size_t)(slash - path));
-    w.real = realpath(w.folder, NULL);
+    find_folder(&w, path);
     w.stem = xstrndup(slash + 1, n_stem);
     json_t *root = json_object();
     bool ok = may_write(&w, b->path);

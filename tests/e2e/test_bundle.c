@@ -250,6 +250,10 @@ static void test_what_is_refused(void **state)
     REFUSES("found no --model", out);
     REFUSES("is already there", bundle, MODEL);
     REFUSES("is not in the bundle's folder", scratch_path("no.glimt"), MODEL);
+    /* before anything is opened: neither is a model or an SAE */
+    REFUSES("is not in the bundle's folder", out, "--model", "/");
+    REFUSES("is not in the bundle's folder", out, MODEL, "--sae", "/dev/null");
+    REFUSES("found no folder", "/nosuch/no.glimt", "--model", "/");
     REFUSES("has a line break", out, MODEL, "--class", class_of(4, "x", "broken.json"));
     REFUSES("found x=y, expected a class that there is", out, MODEL, "--label=x=y");
     REFUSES("found sv twice", out, MODEL, "--class", class_of(4, "sv", "sv.txt"), "--class",

@@ -445,6 +445,32 @@ static bool check(const struct making *k, const char *path)
     return true;
 }
 
+static bool can_name(const struct making *k, char *path)
+{
+    char *name = path ? name_of(path) : NULL;
+    const bool ok = name && bundle_can_name(k->b, name, k->e);
+    free(name);
+    free(path);
+    return ok;
+}
+
+static bool can_name_sae(const struct making *k, const char *spec)
+{
+    char *path = NULL;
+    return !spec || (hub_resolve_file(spec, &path, k->e) && can_name(k, path));
+}
+
+/* Where all lies is known before seconds go by with loading it. */
+static bool check_places(const struct making *k)
+{
+    const struct options *o = &k->cli->opt;
+    char *dir = NULL;
+    bool ok = can_name_sae(k, o->sae);
+    for (int32_t i = 0; ok && i < o->n_more; i++)
+        ok = can_name_sae(k, o->more[i].path);
+    return ok && hub_resolve(o->model, &dir, k->e) && can_name(k, dir);
+}
+
 static void take_words(struct making *k, const char *path)
 {
     const struct options *o = &k->cli->opt;
@@ -463,8 +489,8 @@ static bool bundle_new(struct cli *cli, const void *values, int n, char **operan
     cli->opt.bundle = NULL; /* of a configuration: the model's name goes before */
     k.b = xcalloc(1, sizeof *k.b);
     take_words(&k, operand[0]);
-    bool ok = take_references(&k) && cli_open(cli, &cli->opt, &k.wb, e) && take_model(&k) &&
-              take_dicts(&k) && take_statistics(&k) && take_labels(&k);
+    bool ok = check_places(&k) && take_references(&k) && cli_open(cli, &cli->opt, &k.wb, e) &&
+              take_model(&k) && take_dicts(&k) && take_statistics(&k) && take_labels(&k);
     if (ok)
         take_chosen(&k);
     ok = ok && bundle_write(k.b, k.v->force, cli_files_hash, cli, e);
