@@ -242,6 +242,41 @@ static const struct point *hook_of(const struct opening *op, int32_t i)
     return op->hooked[which] ? &op->hook[which] : NULL;
 }
 
+/* Whose the units are that an error speaks of. */
+static void say_of(struct error *e, const char *name)
+{
+    const size_t n = strlen(e->text);
+    snprintf(e->text + n, sizeof e->text - n, " (%s)", name);
+}
+
+/* Units of the only SAE that the options name. */
+static bool check_numbers(const struct opening *op, const struct dict *d, struct error *e)
+{
+    const struct options *o = op->o;
+    struct dict_place place = {.at = dict_spec(d)->at, .m = dict_spec(d)->m};
+    const struct dict_set one = {.n = 1, .place = &place};
+    for (int32_t i = 0; i < o->n_latents; i++) {
+        const struct unit_word *w = &o->unit[i];
+        if (!unit_word_alone(w) || w->index < 0 ||
+            unit_check(&one, (struct unit_id){0, w->index}, e))
+            continue;
+        char *name = short_name(sae_path(op), true);
+        say_of(e, name);
+        free(name);
+        return error_prefix(e, "--latents");
+    }
+    return true;
+}
+
+/* What heads tell of an SAE is refused before seconds go by with loading the model. */
+static bool check_head(const struct opening *op, const struct model_config *c, const struct dict *d,
+                       struct error *e)
+{
+    const struct point at = dict_spec(d)->at;
+    return (at.layer == -2 || model_could_hook(c, op->model_dir, d, at, e)) &&
+           (op->n_saes > 1 || check_numbers(op, d, e));
+}
+
 /* Heads of the SAEs, and what these will take, before the model is loaded. */
 static bool prepare_saes(void *arg, const struct model_config *c, uint64_t *need, struct error *e)
 {
@@ -254,7 +289,8 @@ static bool prepare_saes(void *arg, const struct model_config *c, uint64_t *need
                                  .packs = op->wb->packs,
                                  .progress = loading,
                                  .progress_arg = op};
-        if (!dict_prepare(op->wb->backend, op->sae[i], &hint, &op->dict[i], e))
+        if (!dict_prepare(op->wb->backend, op->sae[i], &hint, &op->dict[i], e) ||
+            !check_head(op, c, op->dict[i], e))
             return false;
         *need += dict_need(op->dict[i]);
     }
@@ -510,11 +546,9 @@ static bool find_unit(struct opening *op, const char *whose, const struct unit_w
     const struct workbench *wb = op->wb;
     char name[UNIT_NAME_MAX];
     if (!unit_find(&wb->dicts, w, out, op->e)) {
-        size_t n = strlen(op->e->text);
-        snprintf(op->e->text + n, sizeof op->e->text - n, " (%s)",
-                 wb->sae_name && wb->dicts.n == 1 ? wb->sae_name
-                 : wb->dicts.n == 1               ? "neurons"
-                                                  : wb->model_name);
+        say_of(op->e, wb->sae_name && wb->dicts.n == 1 ? wb->sae_name
+                      : wb->dicts.n == 1               ? "neurons"
+                                                       : wb->model_name);
         return error_prefix(op->e, "%s", whose);
     }
     unit_word_name(w, name);

@@ -53,6 +53,9 @@ bool model_check_point(const struct model *, struct point, struct error *e);
 /* False and an error where a dictionary can't be hooked at that point: there is none, it reads or
  * gives another width, or it is a transcoder that reads no earlier point of the layer. */
 bool model_check_dict(const struct model *, const struct dict *, struct point at, struct error *e);
+/* The same of a model of the folder that is not loaded yet. */
+bool model_could_hook(const struct model_config *, const char *dir, const struct dict *,
+                      struct point at, struct error *e);
 
 /* Width of what a state at a point has beside its value: the residual stream that it will be added
  * to; 0: nothing. At mlp.pre of a gated MLP also what the gate will be multiplied with, behind it:

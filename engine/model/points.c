@@ -1,12 +1,16 @@
 /* What a model has at its hook points, and what reads it there. */
 #include "engine/model/model_private.h"
 
-int32_t model_width(const struct model *m, struct point p)
+static int32_t width_at(const struct model_config *c, struct point p)
 {
-    const struct model_config *c = &m->config;
     return p.site == SITE_MLP_PRE || p.site == SITE_MLP_ACT ? c->d_mlp
            : p.site == SITE_ATTN_Z                          ? c->n_heads * c->head_dim
                                                             : c->d_model;
+}
+
+int32_t model_width(const struct model *m, struct point p)
+{
+    return width_at(&m->config, p);
 }
 
 int32_t model_base_width(const struct model *m, struct point p)
@@ -22,33 +26,10 @@ static bool is_module_point(struct point p)
     return p.site == SITE_ATTN_MODULE || p.site == SITE_MLP_MODULE;
 }
 
-bool model_check_dict(const struct model *m, const struct dict *d, struct point at, struct error *e)
+static bool check_point(const struct model_config *c, const char *dir, struct point p,
+                        struct error *e)
 {
-    const struct dict_spec *s = dict_spec(d);
-    const struct point in = dict_reads(d, at);
-    const char *name = dict_path(d) ? dict_path(d) : s->format;
-    char there[POINT_NAME_MAX], before[POINT_NAME_MAX];
-    point_name(at, there);
-    point_name(in, before);
-    if (!model_check_point(m, at, e) || !model_check_point(m, in, e))
-        return false;
-    if (s->transcodes && point_compare(in, at) >= 0)
-        return error_set(e, ERROR_INPUT,
-                         "the transcoder %s reads %s and is hooked at %s, expected a later point",
-                         name, before, there);
-    if (s->n != model_width(m, in))
-        return error_set(e, ERROR_INPUT,
-                         "the SAE %s reads a width of %d, the model %s has %d at %s", name, s->n,
-                         m->dir, model_width(m, in), before);
-    return s->n_out == model_width(m, at) ||
-           error_set(e, ERROR_INPUT,
-                     "the transcoder %s gives a width of %d, the model %s has %d at %s", name,
-                     s->n_out, m->dir, model_width(m, at), there);
-}
-
-bool model_check_point(const struct model *m, struct point p, struct error *e)
-{
-    int32_t n = m->config.n_layers;
+    int32_t n = c->n_layers;
     bool there = p.site == SITE_EMBED ? p.layer == -1
                  : p.site == SITE_FINAL_NORM
                      ? p.layer == n
@@ -57,19 +38,54 @@ bool model_check_point(const struct model *m, struct point p, struct error *e)
     point_name(p, name);
     if (!there)
         return error_set(e, ERROR_INPUT, "hook point %s: the model %s has %d layers, 0 to %d", name,
-                         m->dir, n, n - 1);
-    if (p.site == SITE_RESID_MID && m->config.parallel_residual)
+                         dir, n, n - 1);
+    if (p.site == SITE_RESID_MID && c->parallel_residual)
         return error_set(
             e, ERROR_INPUT,
             "hook point %s: in the model %s attention and MLP run in parallel, nothing "
             "lies between them",
-            name, m->dir);
-    if (is_module_point(p) && !m->config.arch->post_norms)
+            name, dir);
+    if (is_module_point(p) && !c->arch->post_norms)
         return error_set(e, ERROR_INPUT,
                          "hook point %s: the model %s has no norm behind it, expected attn.out or "
                          "mlp.out",
-                         name, m->dir);
+                         name, dir);
     return true;
+}
+
+bool model_check_point(const struct model *m, struct point p, struct error *e)
+{
+    return check_point(&m->config, m->dir, p, e);
+}
+
+bool model_could_hook(const struct model_config *c, const char *dir, const struct dict *d,
+                      struct point at, struct error *e)
+{
+    const struct dict_spec *s = dict_spec(d);
+    const struct point in = dict_reads(d, at);
+    const char *name = dict_path(d) ? dict_path(d) : s->format;
+    char there[POINT_NAME_MAX], before[POINT_NAME_MAX];
+    point_name(at, there);
+    point_name(in, before);
+    if (!check_point(c, dir, at, e) || !check_point(c, dir, in, e))
+        return false;
+    if (s->transcodes && point_compare(in, at) >= 0)
+        return error_set(e, ERROR_INPUT,
+                         "the transcoder %s reads %s and is hooked at %s, expected a later point",
+                         name, before, there);
+    if (s->n != width_at(c, in))
+        return error_set(e, ERROR_INPUT,
+                         "the SAE %s reads a width of %d, the model %s has %d at %s", name, s->n,
+                         dir, width_at(c, in), before);
+    return s->n_out == width_at(c, at) ||
+           error_set(e, ERROR_INPUT,
+                     "the transcoder %s gives a width of %d, the model %s has %d at %s", name,
+                     s->n_out, dir, width_at(c, at), there);
+}
+
+bool model_check_dict(const struct model *m, const struct dict *d, struct point at, struct error *e)
+{
+    return model_could_hook(&m->config, m->dir, d, at, e);
 }
 
 struct point model_landing(const struct model *m, struct point at)

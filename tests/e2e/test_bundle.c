@@ -267,6 +267,26 @@ static void test_what_is_refused(void **state)
     free(out);
 }
 
+/* What heads tell, before weights are read: of these nothing is heard. */
+static void test_heads_are_looked_at_first(void **state)
+{
+    static const struct {
+        const char *option, *says;
+    } x[] = {{"--latents=9999", "--latents: found unit 9999, expected 0 to 79 (sae)"},
+             {"--hook=layers.1.resid.post", "reads a width of"},
+             {"--hook=layers.9.mlp.act", "layer 9 of a model"}};
+    (void)state;
+    char *out = strdup(in_folder(6, "no.glimt"));
+    for (size_t i = 0; i < sizeof x / sizeof *x; i++) {
+        struct run_result r;
+        run_glimt(&r, NULL, "bundle", "new", out, MODEL, ONE, x[i].option, "--progress", NULL);
+        if (r.status != 2 || !strstr(r.err, x[i].says) || !strstr(r.err, "device 0 %\nglimt: "))
+            fail_msg("%s: status %d: %s", x[i].option, r.status, r.err);
+        run_release(&r);
+    }
+    free(out);
+}
+
 static void opens_not(const char *text, const char *says)
 {
     struct run_result r;
@@ -340,10 +360,15 @@ static void test_any_number_of_units(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_any_number_of_units), cmocka_unit_test(test_what_is_written),
-        cmocka_unit_test(test_commands_read_it),    cmocka_unit_test(test_the_explorer_reads_it),
-        cmocka_unit_test(test_its_theme_is_used),   cmocka_unit_test(test_a_model_alone),
-        cmocka_unit_test(test_the_demo_again),      cmocka_unit_test(test_what_is_refused),
+        cmocka_unit_test(test_any_number_of_units),
+        cmocka_unit_test(test_what_is_written),
+        cmocka_unit_test(test_commands_read_it),
+        cmocka_unit_test(test_the_explorer_reads_it),
+        cmocka_unit_test(test_its_theme_is_used),
+        cmocka_unit_test(test_a_model_alone),
+        cmocka_unit_test(test_the_demo_again),
+        cmocka_unit_test(test_what_is_refused),
+        cmocka_unit_test(test_heads_are_looked_at_first),
         cmocka_unit_test(test_hostile_bundles),
     };
     return cmocka_run_group_tests(tests, make_files, remove_files);
