@@ -9,7 +9,7 @@
 
 /* Measured: so few rows wait for memory, of which the nearest bf16 are half; of so many the
  * instructions for pairs, twice as quick, are worth what is computed again. */
-#define ROUGH_ROWS 4
+#define ROUGH_ROWS 2
 #define DOTS_ROWS 64
 #define AT_ONCE (32 << 20) /* bytes of pre-activations at a time, and at least so many rows: */
 #define LEAST_ROWS 64
