@@ -65,6 +65,14 @@ static size_t lay_out(struct encode *e, char *memory)
     return n;
 }
 
+/* So many bytes for each thread, from cpu_scratch_of. */
+static bool take_for_threads(struct encode *e, size_t n)
+{
+    e->thread_bytes = (n + 63) / 64 * 64;
+    return cpu_scratch(e->q, SCRATCH_THREADS,
+                       e->thread_bytes * (size_t)pool_threads(cpu_of(e->q)->pool)) != NULL;
+}
+
 static float *row_of(const struct encode *e, int32_t t)
 {
     return e->pre + (size_t)t * (size_t)e->w->out;
@@ -196,9 +204,7 @@ static bool find(struct encode *e)
 {
     const size_t m = ((size_t)e->w->out + 15) / 16 * 16;
     const size_t top = select_is_top(e->by) ? select_bytes(e->w->out, e->by->k) : 0;
-    e->thread_bytes = (m * sizeof(float) + top + 63) / 64 * 64;
-    if (!cpu_scratch(e->q, SCRATCH_THREADS,
-                     e->thread_bytes * (size_t)pool_threads(cpu_of(e->q)->pool)))
+    if (!take_for_threads(e, m * sizeof(float) + top))
         return false;
     cpu_for_rows(e->q, e->rows, 4 * (int64_t)e->w->out, find_rows, e);
     return true;
@@ -298,9 +304,7 @@ static void again_panel(void *arg, int thread, int64_t i)
 static bool compute_again(struct encode *e)
 {
     struct again a;
-    e->thread_bytes = lay_out_again(e, &a, NULL);
-    if (!cpu_scratch(e->q, SCRATCH_THREADS,
-                     e->thread_bytes * (size_t)pool_threads(cpu_of(e->q)->pool)))
+    if (!take_for_threads(e, lay_out_again(e, &a, NULL)))
         return false;
     pool_run(cpu_of(e->q)->pool, sort_hits(e), again_panel, e);
     return true;
@@ -344,9 +348,7 @@ static void choose_rows(void *arg, int thread, int32_t first, int32_t n)
 
 static bool choose(struct encode *e)
 {
-    e->thread_bytes = (size_t)e->room * sizeof(uint64_t);
-    if (!cpu_scratch(e->q, SCRATCH_THREADS,
-                     (e->thread_bytes + 63) / 64 * 64 * (size_t)pool_threads(cpu_of(e->q)->pool)))
+    if (!take_for_threads(e, (size_t)e->room * sizeof(uint64_t)))
         return false;
     cpu_for_rows(e->q, e->rows, 4 * (int64_t)e->room, choose_rows, e);
     return true;
@@ -448,7 +450,7 @@ static float greatest_size(const float *v, int32_t n)
 {
     float most = 0;
     for (int32_t i = 0; i < n && v; i++)
-        most = fmaxf(most, fabsf(v[i]));
+        most = fabsf(v[i]) > most ? fabsf(v[i]) : most; /* a call of fmaxf each would be seen */
     return most;
 }
 

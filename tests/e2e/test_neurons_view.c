@@ -118,6 +118,13 @@ static void test_a_text_on_and_off(void **state)
     quit(t);
 }
 
+static void shows_signed(struct term *t, double v, int digits)
+{
+    char text[40];
+    snprintf(text, sizeof text, "%s%.*f", v < 0 ? "−" : "+", digits, v < 0 ? -v : v);
+    assert_shows(t, text);
+}
+
 /* Behind the latent's SAE are the neurons of all later layers, though none are open; a shift is of
  * the one that is selected. */
 static void test_behind_a_latent(void **state)
@@ -142,15 +149,13 @@ static void test_behind_a_latent(void **state)
     term_type(t, "S");
     settle(t);
     const double shift = get_number(json_array_get(get_list(root, "rows"), 0), "shift");
-    snprintf(text, sizeof text, "%s%.2f", shift < 0 ? "−" : "+", shift < 0 ? -shift : shift);
-    assert_shows(t, text);
+    shows_signed(t, shift, 2);
     json_decref(root);
     root = JSON_OF(&with_cache, "neuron", "chains", "418", "--no-bos");
     term_type(t, "c");
     settle(t);
     const double direct = get_number(json_array_get(get_list(root, "rows"), 0), "on");
-    snprintf(text, sizeof text, "%s%.4f", direct < 0 ? "−" : "+", direct < 0 ? -direct : direct);
-    assert_shows(t, text);
+    shows_signed(t, direct, 4);
     json_decref(root);
     quit(t);
 }
